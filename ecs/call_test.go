@@ -44,7 +44,7 @@ type statusResponse struct {
 func TestCall(t *testing.T) {
 	t.Parallel()
 	const status = "DescribeInstanceStatus"
-	story(t, "pages of another operation", func(t *testing.T) {
+	inVirtualTime(t, "pages of another operation", func(t *testing.T) {
 		fleet := numbered(120, "cn-hangzhou")
 		srv := newCloud(t, nil, fleet...)
 		var got []string
@@ -70,7 +70,7 @@ func TestCall(t *testing.T) {
 			t.Errorf("got %d instances", len(got))
 		}
 	})
-	story(t, "parameters as a struct or as url.Values", func(t *testing.T) {
+	inVirtualTime(t, "parameters as a struct or as url.Values", func(t *testing.T) {
 		fleet := numbered(120, "cn-hangzhou")
 		srv := newCloud(t, nil, fleet...)
 		want := url.Values{"RegionId": {"cn-hangzhou"}, "InstanceId.1": {fleet[7].InstanceID}, "InstanceId.2": {fleet[3].InstanceID}}
@@ -90,7 +90,7 @@ func TestCall(t *testing.T) {
 			t.Error("the caller's values were modified")
 		}
 	})
-	story(t, "no parameters, no result, another region", func(t *testing.T) {
+	inVirtualTime(t, "no parameters, no result, another region", func(t *testing.T) {
 		srv := newCloud(t, nil, numbered(3, "cn-beijing")...)
 		if err := srv.client.Call(t.Context(), status, nil, nil); err != nil {
 			t.Error(err)
@@ -100,7 +100,7 @@ func TestCall(t *testing.T) {
 			t.Error(raw, err)
 		}
 	})
-	story(t, "throttling and failures are handled as in any other call", func(t *testing.T) {
+	inVirtualTime(t, "throttling and failures are handled as in any other call", func(t *testing.T) {
 		srv := newCloud(t, nil, numbered(60, "cn-hangzhou")...)
 		srv.Configure(func(s *ecstest.Settings) { s.Quota = ecstest.Quota{Limit: 3, Window: time.Minute, Headers: true} })
 		srv.Inject(ecstest.Fault{Reset: true}, ecstest.Fault{Code: "InternalError"}, ecstest.Fault{CutJSON: true, Skip: 1})
@@ -129,7 +129,7 @@ func TestCall(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	story(t, "a result that cannot be filled is rejected before a request is sent", func(t *testing.T) {
+	inVirtualTime(t, "a result that cannot be filled is rejected before a request is sent", func(t *testing.T) {
 		srv := newCloud(t, nil)
 		var none *statusResponse
 		for _, out := range []any{statusResponse{}, none, map[string]any{}} {
@@ -137,9 +137,9 @@ func TestCall(t *testing.T) {
 				t.Errorf("%T: %v", out, err)
 			}
 		}
-		srv.asked(map[string]int{})
+		srv.wantRequests(map[string]int{})
 	})
-	story(t, "errors", func(t *testing.T) {
+	inVirtualTime(t, "errors", func(t *testing.T) {
 		srv := newCloud(t, nil, numbered(1, "cn-hangzhou")...)
 		var none context.Context
 		cancelled, cancel := context.WithCancel(t.Context())
@@ -241,7 +241,7 @@ func TestEveryCallWithBothSignatures(t *testing.T) {
 	t.Parallel()
 	for version, sign := range map[string]signer.Signer{"1.0": signer.V1{}, "ACS3-HMAC-SHA256": signer.V3{}} {
 		for name, call := range calls {
-			story(t, version+"/"+name, func(t *testing.T) {
+			inVirtualTime(t, version+"/"+name, func(t *testing.T) {
 				n := 110
 				if name == "past the cap" {
 					n = 1010

@@ -189,7 +189,7 @@ func TestCallPagesRequests(t *testing.T) {
 // TestCallPagesOfAFleet checks that CallPages yields all instances of a fleet, even if a page fails temporarily.
 func TestCallPagesOfAFleet(t *testing.T) {
 	t.Parallel()
-	story(t, "fleet", func(t *testing.T) {
+	inVirtualTime(t, "fleet", func(t *testing.T) {
 		fleet := numbered(250, "cn-hangzhou")
 		srv := newCloud(t, nil, fleet...)
 		srv.Inject(ecstest.Fault{Skip: 1, Code: "ServiceUnavailable"})
@@ -203,6 +203,6 @@ func TestCallPagesOfAFleet(t *testing.T) {
 		if want := ids(fleet); len(got) != len(want) {
 			t.Errorf("got %d instances, want %d", len(got), len(want))
 		}
-		srv.asked(map[string]int{listed: 4})
+		srv.wantRequests(map[string]int{listed: 4})
 	})
 }

@@ -50,8 +50,8 @@ func troubled(t *testing.T, n int) *cloud {
 	return srv
 }
 
-// still waits one hour and fails the test if the server receives a request during that hour.
-func (c *cloud) still() {
+// noMoreRequests waits one hour and fails the test if the server receives a request during that hour.
+func (c *cloud) noMoreRequests() {
 	c.t.Helper()
 	synctest.Wait()
 	before := len(c.Requests())
@@ -61,8 +61,8 @@ func (c *cloud) still() {
 	}
 }
 
-// ended fails the test unless err is nil or is the context's error with the given cause.
-func ended(t *testing.T, err, cause error) {
+// checkCanceled fails the test unless err is nil or is the context's error with the given cause.
+func checkCanceled(t *testing.T, err, cause error) {
 	t.Helper()
 	_, region := errorAs[*ecs.RegionError](err)
 	if err != nil && (!errors.Is(err, context.Canceled) || !errors.Is(err, cause) || region) {
@@ -86,7 +86,7 @@ func TestListingsEndAtAnyMoment(t *testing.T) {
 			n, requests = 1100, 50
 		}
 		for seed := range uint64(volume(9, 3)) { // each of the three ways to end is tested with a third of the seeds
-			story(t, fmt.Sprintf("%s/%d", name, seed), func(t *testing.T) {
+			inVirtualTime(t, fmt.Sprintf("%s/%d", name, seed), func(t *testing.T) {
 				srv := troubled(t, n)
 				rng := rand.New(rand.NewPCG(seed, 1))
 				ctx, cancel := context.WithCancelCause(t.Context())
@@ -119,11 +119,11 @@ func TestListingsEndAtAnyMoment(t *testing.T) {
 						break
 					}
 				}
-				ended(t, last, cause)
+				checkCanceled(t, last, cause)
 				if last == nil && len(got) != n && (seed%3 != 2 || len(got) != leave) {
 					t.Errorf("got only %d instances, without an error", len(got))
 				}
-				srv.still()
+				srv.noMoreRequests()
 				cancel(nil)
 			})
 		}
@@ -135,15 +135,15 @@ func TestCallsEndAtAnyMoment(t *testing.T) {
 	t.Parallel()
 	for _, name := range slices.Sorted(maps.Keys(calls)) {
 		for seed := range uint64(volume(6, 2)) {
-			story(t, fmt.Sprintf("%s/%d", name, seed), func(t *testing.T) {
+			inVirtualTime(t, fmt.Sprintf("%s/%d", name, seed), func(t *testing.T) {
 				srv := troubled(t, 250)
 				rng := rand.New(rand.NewPCG(seed, 2))
 				ctx, cancel := context.WithCancelCause(t.Context())
 				cause := errors.New("enough")
 				defer cancel(nil)
 				srv.after(time.Duration(rng.Int64N(int64(100*time.Millisecond))), func() { cancel(cause) })
-				ended(t, calls[name](ctx, srv.client, srv.Instances()), cause)
-				srv.still()
+				checkCanceled(t, calls[name](ctx, srv.client, srv.Instances()), cause)
+				srv.noMoreRequests()
 			})
 		}
 	}
@@ -170,7 +170,7 @@ func TestCancelledWithAnotherError(t *testing.T) {
 		"error of a capped listing": &ecs.CappedError{Delivered: 7, Err: boo},
 	} {
 		for _, after := range volume([]int{0, 1, 150}, []int{1}) {
-			story(t, fmt.Sprintf("%s/canceled after %d instances", name, after), func(t *testing.T) {
+			inVirtualTime(t, fmt.Sprintf("%s/canceled after %d instances", name, after), func(t *testing.T) {
 				srv := newCloud(t, nil, numbered(1100, "cn-hangzhou", func(_ int, i *ecs.Instance) { i.Tags = []ecs.Tag{{Key: "k"}} })...)
 				srv.Configure(func(s *ecstest.Settings) { s.Latency = 20 * time.Millisecond })
 				own := func(what string, err error) {
@@ -213,7 +213,7 @@ func TestCancelledWithAnotherError(t *testing.T) {
 			})
 		}
 	}
-	story(t, "the provider returns an error of another client", func(t *testing.T) {
+	inVirtualTime(t, "the provider returns an error of another client", func(t *testing.T) {
 		srv := newCloud(t, nil)
 		theirs := &ecs.Error{Code: "NoPermission", Action: "AssumeRole"}
 		c := srv.as(&ecs.Options{Credentials: failingProvider{theirs}})

@@ -52,8 +52,8 @@ const (
 
 const describeRegions = "DescribeRegions"
 
-// maxProbes is the maximum number of requests that Check sends in parallel.
-const maxProbes = 64
+// maxParallelChecks is the maximum number of requests that Check sends in parallel.
+const maxParallelChecks = 64
 
 // Check determines whether the client can list instances and, if not, why. Check neither lists nor changes anything.
 // [Report.Err] of the returned report is nil if a listing would succeed.
@@ -104,12 +104,12 @@ type checker struct {
 	client  *Client   // the receiver of Check
 	regions []*Client // one client for each region to check
 	report  *Report
-	source  string // where the key comes from, such as "Options.Credentials"
-	probed  []probe
+	source  string            // where the key comes from, such as "Options.Credentials"
+	sent    []permissionCheck // the checks that were sent
 }
 
-// probe is a request that tests one permission. It corresponds to one step of the report.
-type probe struct {
+// permissionCheck is a request that tests one permission. It corresponds to one step of the report.
+type permissionCheck struct {
 	client   *Client
 	action   string
 	optional bool
@@ -117,7 +117,7 @@ type probe struct {
 }
 
 // step returns the report step for the request, without a result.
-func (p probe) step() CheckStep {
+func (p permissionCheck) step() CheckStep {
 	return CheckStep{Name: stepPermission, Region: p.client.region, Action: p.action, Optional: p.optional}
 }
 
@@ -149,11 +149,11 @@ func (k *checker) prepare(ctx context.Context) error {
 	}
 	requests := []DescribeInstancesRequest{}
 	for _, req := range k.Requests {
-		split, err := req.split(ctx)
+		batches, err := req.splitLists(ctx)
 		if err != nil {
 			return invalidCall(call, region, err)
 		}
-		req = split[0]
+		req = batches[0]
 		req.MaxResults, req.NextToken = 0, ""
 		requests = append(requests, req)
 	}
@@ -190,79 +190,79 @@ func (k *checker) addRegions(regions []string) error {
 // run executes the steps.
 func (k *checker) run(ctx context.Context) {
 	first := k.regions[0]
-	probes := k.probes(first, true)
+	checks := k.permissionChecks(first, true)
 	if !k.checkCredentials(ctx) {
 		for _, name := range []string{stepProxy, stepDNS, stepConnect, stepTLS, stepResponse, stepClock, stepSignature} {
 			k.skip(CheckStep{Name: name, Region: first.region})
 		}
-		k.skipProbes(append(probes, k.otherProbes()...))
+		k.skipChecks(append(checks, k.otherChecks()...))
 		k.addQuota()
 		return
 	}
 	var trace connectionTrace
 	start := time.Now()
-	err := probes[0].send(httptrace.WithClientTrace(ctx, trace.hooks()))
+	err := checks[0].send(httptrace.WithClientTrace(ctx, trace.hooks()))
 	e, _ := err.(*Error) //nolint:errorlint // the error of this dry run, not an error that it wraps
 	reached := k.addEndpointSteps(first, &trace, e, ctx.Err() != nil)
 	accepted := k.addClock(first, e, reached) && k.addSignature(e, reached)
 	switch {
 	case reached && accepted:
-		k.probed = append(k.probed, probes[0])
-		step := permissionStep(probes[0], err)
+		k.sent = append(k.sent, checks[0])
+		step := permissionStep(checks[0], err)
 		step.Duration = time.Since(start)
 		k.add(step)
 		if k.AllRegions { // the requests for the first region include DescribeRegions
-			k.sendProbes(ctx, probes[1:])
-			k.sendProbes(ctx, k.otherProbes())
+			k.sendChecks(ctx, checks[1:])
+			k.sendChecks(ctx, k.otherChecks())
 		} else {
-			k.sendProbes(ctx, append(probes[1:], k.otherProbes()...))
+			k.sendChecks(ctx, append(checks[1:], k.otherChecks()...))
 		}
 	case accepted && e.problem != transport.ProxyFailed:
-		k.skipProbes(probes)
-		k.sendElsewhere(ctx, first.host)
+		k.skipChecks(checks)
+		k.checkOtherHosts(ctx, first.host)
 	default:
-		k.skipProbes(append(probes, k.otherProbes()...))
+		k.skipChecks(append(checks, k.otherChecks()...))
 	}
 	k.addQuota()
 }
 
-// sendElsewhere is called if a host does not respond. It skips the regions that have this host as their endpoint, and
+// checkOtherHosts is called if a host does not respond. It skips the regions that have this host as their endpoint, and
 // checks the other regions.
-func (k *checker) sendElsewhere(ctx context.Context, host string) {
-	var elsewhere []probe
-	for _, p := range k.otherProbes() {
+func (k *checker) checkOtherHosts(ctx context.Context, host string) {
+	var others []permissionCheck
+	for _, p := range k.otherChecks() {
 		if p.client.host == host {
 			k.skip(p.step())
 			continue
 		}
-		elsewhere = append(elsewhere, p)
+		others = append(others, p)
 	}
-	k.sendProbes(ctx, elsewhere)
+	k.sendChecks(ctx, others)
 }
 
-// probes returns the requests that test the permissions in one region. Only for the first region, the result includes
-// DescribeRegions.
-func (k *checker) probes(c *Client, first bool) (probes []probe) {
+// permissionChecks returns the requests that test the permissions in one region. Only for the first region, the result
+// includes DescribeRegions.
+func (k *checker) permissionChecks(c *Client, first bool) (checks []permissionCheck) {
 	if first && k.AllRegions && slices.Contains(k.Exclude, c.region) {
-		return []probe{k.regionsProbe(c)}
+		return []permissionCheck{k.regionsCheck(c)}
 	}
 	capped := false
 	for _, req := range k.Requests {
 		capped = capped || len(req.Tags) > 0 || req.ResourceGroupID != ""
-		probes = append(probes, probe{c, describeInstances, false, func(ctx context.Context) error { return c.DryRun(ctx, req) }})
+		checks = append(checks, permissionCheck{c, describeInstances, false, func(ctx context.Context) error { return c.DryRun(ctx, req) }})
 	}
 	if first {
-		probes = append(probes, k.regionsProbe(c))
+		checks = append(checks, k.regionsCheck(c))
 	}
-	return append(probes, probe{c, listTagResources, !capped, func(ctx context.Context) error {
+	return append(checks, permissionCheck{c, listTagResources, !capped, func(ctx context.Context) error {
 		// Filter by a tag that no resource has, so that the response is an empty list.
 		return c.Call(ctx, listTagResources, url.Values{"ResourceType": {string(ResourceTypeInstance)}, "Tag.1.Key": {"ecs-sdk-permission-check"}}, nil)
 	}})
 }
 
-// regionsProbe returns the request that tests the permission for DescribeRegions.
-func (k *checker) regionsProbe(c *Client) probe {
-	return probe{c, describeRegions, !k.AllRegions, func(ctx context.Context) error {
+// regionsCheck returns the request that tests the permission for DescribeRegions.
+func (k *checker) regionsCheck(c *Client) permissionCheck {
+	return permissionCheck{c, describeRegions, !k.AllRegions, func(ctx context.Context) error {
 		regions, err := c.allRegions(ctx)
 		if err == nil && k.AllRegions {
 			err = k.addRegions(slices.DeleteFunc(regions, func(region string) bool { return slices.Contains(k.Exclude, region) }))
@@ -271,27 +271,27 @@ func (k *checker) regionsProbe(c *Client) probe {
 	}}
 }
 
-// otherProbes returns the requests that test the permissions in all regions except the first.
-func (k *checker) otherProbes() (probes []probe) {
+// otherChecks returns the requests that test the permissions in all regions except the first.
+func (k *checker) otherChecks() (checks []permissionCheck) {
 	for _, c := range k.regions[1:] {
-		probes = append(probes, k.probes(c, false)...)
+		checks = append(checks, k.permissionChecks(c, false)...)
 	}
-	return probes
+	return checks
 }
 
-// sendProbes sends the requests in parallel and adds their steps to the report in the given order.
-func (k *checker) sendProbes(ctx context.Context, probes []probe) {
-	if len(probes) == 0 || ctx.Err() != nil {
-		k.skipProbes(probes)
+// sendChecks sends the requests in parallel and adds their steps to the report in the given order.
+func (k *checker) sendChecks(ctx context.Context, checks []permissionCheck) {
+	if len(checks) == 0 || ctx.Err() != nil {
+		k.skipChecks(checks)
 		return
 	}
-	k.probed = append(k.probed, probes...)
+	k.sent = append(k.sent, checks...)
 	type result struct {
 		index int
 		step  CheckStep
 	}
-	runs := make([]func(context.Context) iter.Seq2[result, error], len(probes))
-	for i, p := range probes {
+	runs := make([]func(context.Context) iter.Seq2[result, error], len(checks))
+	for i, p := range checks {
 		// Use the caller's ctx, so that every request has a result even after ctx is done.
 		runs[i] = func(context.Context) iter.Seq2[result, error] {
 			return func(yield func(result, error) bool) {
@@ -302,8 +302,8 @@ func (k *checker) sendProbes(ctx context.Context, probes []probe) {
 			}
 		}
 	}
-	steps, next := make([]CheckStep, len(probes)), 0
-	for r := range pagination.Merge(context.WithoutCancel(ctx), maxProbes, runs...) { //nolint:errcheck // no run yields an error
+	steps, next := make([]CheckStep, len(checks)), 0
+	for r := range pagination.Merge(context.WithoutCancel(ctx), maxParallelChecks, runs...) { //nolint:errcheck // no run yields an error
 		for steps[r.index] = r.step; next < len(steps) && steps[next].Name != ""; next++ {
 			k.add(steps[next])
 		}
@@ -316,18 +316,18 @@ func (k *checker) skip(s CheckStep) {
 	k.add(s)
 }
 
-func (k *checker) skipProbes(probes []probe) {
-	for _, p := range probes {
+func (k *checker) skipChecks(checks []permissionCheck) {
+	for _, p := range checks {
 		k.skip(p.step())
 	}
 }
 
 // permissionStep returns the report step for a request that failed with err or, if err is nil, succeeded. The status is
 // unknown if the API neither permitted nor denied the request, or if the caller lacks only the permission for dry runs.
-func permissionStep(p probe, err error) CheckStep {
+func permissionStep(p permissionCheck, err error) CheckStep {
 	s := p.step()
 	s.Status, s.Detail, s.Err = CheckStatusPassed, "permitted", err
-	e, ok := err.(*Error) //nolint:errorlint // the error of the probe itself, not an error that it wraps
+	e, ok := err.(*Error) //nolint:errorlint // the error of the request itself, not an error that it wraps
 	if !ok {
 		return s
 	}

@@ -314,7 +314,7 @@ func TestCheckAgreesWithListing(t *testing.T) {
 		"ecs:DryRun": true, "DryRun": true, "ram:PassRole": true,
 		"ecs:DescribeInstances": false, "DescribeInstances": false, "ECS:describeinstances": false, "ecs:*": false, "ecs:Describe*": false, "*": false, "": false,
 	} {
-		story(t, "denied "+authAction, func(t *testing.T) {
+		inVirtualTime(t, "denied "+authAction, func(t *testing.T) {
 			srv := newCloud(t, nil)
 			srv.Inject(ecstest.Fault{
 				Match: func(r ecstest.Request) bool { return r.Params.Get("DryRun") == "true" }, Times: -1, Status: 403,

@@ -34,9 +34,9 @@ func (k *checker) checkCredentials(ctx context.Context) bool {
 	if err != nil {
 		s.Err = failure("Check", c.region, err)
 		s.Status, s.Detail = CheckStatusFailed, strings.TrimPrefix(reason(errors.Unwrap(s.Err)), "no credentials: ")
-		s.Advice = credentialsAdvice(s.Err, report.Links)
-		if n := len(report.Links); n > 1 && !errors.Is(s.Err, report.Links[n-1].Err) { // no source of the chain is configured
-			s.Detail = "none found" + earlierLinks(report.Links)
+		s.Advice = credentialsAdvice(s.Err, report.Sources)
+		if n := len(report.Sources); n > 1 && !errors.Is(s.Err, report.Sources[n-1].Err) { // no source of the chain is configured
+			s.Detail = "none found" + earlierSources(report.Sources)
 		}
 		if ctx.Err() != nil {
 			s.Status, s.Advice = CheckStatusUnknown, adviceContext
@@ -50,8 +50,8 @@ func (k *checker) checkCredentials(ctx context.Context) bool {
 		kind = "temporary key "
 	}
 	earlier := ""
-	if last := len(report.Links) - 1; last >= 0 {
-		k.source, earlier = report.Links[last].Name+" ("+report.Kind+")", earlierLinks(report.Links[:last])
+	if last := len(report.Sources) - 1; last >= 0 {
+		k.source, earlier = report.Sources[last].Name+" ("+report.Kind+")", earlierSources(report.Sources[:last])
 		if !report.Expires.IsZero() {
 			expires = ", expires " + report.Expires.UTC().Format(time.RFC3339)
 		}
@@ -61,27 +61,27 @@ func (k *checker) checkCredentials(ctx context.Context) bool {
 	return true
 }
 
-// credentialsAdvice returns the advice for a client that has no key. The argument links contains the sources that the
+// credentialsAdvice returns the advice for a client that has no key. The argument sources contains the sources that the
 // default chain searched; it is empty for any other provider.
-func credentialsAdvice(err error, links []credentials.LinkReport) string {
-	switch n := len(links); {
+func credentialsAdvice(err error, sources []credentials.SourceReport) string {
+	switch n := len(sources); {
 	case errors.Is(err, ErrUnavailable):
 		return "the service that issues the key cannot be reached: check the network, or use other credentials"
 	case n == 0:
 		return "correct the key or the provider in Options.Credentials"
-	case n == 1 && links[0].Name == "CLI profile":
+	case n == 1 && sources[0].Name == "CLI profile":
 		return "choose another profile (list the profiles with aliyun configure list), or run aliyun configure"
-	case errors.Is(err, links[n-1].Err):
-		return "correct the credentials in the " + links[n-1].Name + ", or remove them to use the next source"
+	case errors.Is(err, sources[n-1].Err):
+		return "correct the credentials in the " + sources[n-1].Name + ", or remove them to use the next source"
 	}
 	return credentials.NoKeyAdvice
 }
 
-// earlierLinks formats the errors of the credentials sources, each preceded by "; ".
-func earlierLinks(links []credentials.LinkReport) string {
+// earlierSources formats the errors of the credentials sources, each preceded by "; ".
+func earlierSources(sources []credentials.SourceReport) string {
 	var b strings.Builder
-	for _, l := range links {
-		fmt.Fprintf(&b, "; %s: %v", l.Name, l.Err)
+	for _, s := range sources {
+		fmt.Fprintf(&b, "; %s: %v", s.Name, s.Err)
 	}
 	return b.String()
 }
@@ -285,7 +285,7 @@ func (k *checker) addSignature(failed *Error, reached bool) bool {
 // addQuota adds the quota step, which shows the rate limits that the API reported.
 func (k *checker) addQuota() {
 	var limits []string
-	for _, p := range k.probed {
+	for _, p := range k.sent {
 		if limit := p.client.transport.Observe(p.client.region, p.action).RateLimitUserAPI; limit != "" {
 			limits = append(limits, p.action+inRegion(p.client.region)+": "+limitText(limit))
 		}
@@ -293,7 +293,7 @@ func (k *checker) addQuota() {
 	limits = unique(limits)
 	s := CheckStep{Name: stepQuota, Optional: true, Status: CheckStatusPassed, Detail: enumerate(limits, len(limits))}
 	switch {
-	case len(k.probed) == 0:
+	case len(k.sent) == 0:
 		k.skip(s)
 		return
 	case len(limits) == 0:

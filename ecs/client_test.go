@@ -56,7 +56,7 @@ func TestZeroClient(t *testing.T) {
 // throttling.
 func TestWithCredentials(t *testing.T) {
 	t.Parallel()
-	story(t, "accounts share connections and sign with their own keys", func(t *testing.T) {
+	inVirtualTime(t, "accounts share connections and sign with their own keys", func(t *testing.T) {
 		srv := newCloud(t, nil, numbered(3, "cn-hangzhou")...)
 		var mu sync.Mutex
 		var keys, hosts []string
@@ -105,7 +105,7 @@ func TestWithCredentials(t *testing.T) {
 			t.Errorf("OnAttempt was called for %v", hosts)
 		}
 	})
-	story(t, "a throttled account does not delay another", func(t *testing.T) {
+	inVirtualTime(t, "a throttled account does not delay another", func(t *testing.T) {
 		srv := newCloud(t, nil, numbered(3, "cn-hangzhou")...)
 		key := signer.Credentials{AccessKeyID: "LTAIother", AccessKeySecret: "s"}
 		srv.AddKey(ecstest.Key{Credentials: key})
@@ -131,7 +131,7 @@ func TestWithCredentials(t *testing.T) {
 			t.Errorf("the throttled account: %v after %v", err, time.Since(start))
 		}
 	})
-	story(t, "another account in another region", func(t *testing.T) {
+	inVirtualTime(t, "another account in another region", func(t *testing.T) {
 		srv := newCloud(t, nil, numbered(2, "cn-beijing")...)
 		key := signer.Credentials{AccessKeyID: "LTAIother", AccessKeySecret: "s"}
 		srv.AddKey(ecstest.Key{Credentials: key})
@@ -148,13 +148,13 @@ func TestWithCredentials(t *testing.T) {
 			}
 		}
 	})
-	story(t, "an invalid key is reported by the first call", func(t *testing.T) {
+	inVirtualTime(t, "an invalid key is reported by the first call", func(t *testing.T) {
 		srv := newCloud(t, nil)
 		err := srv.client.WithCredentials(ecs.StaticCredentials("LTAI", "hush\n", "")).Call(t.Context(), "DescribeZones", nil, nil)
 		if !errors.Is(err, ecs.ErrCredentials) || strings.Contains(err.Error(), "hush") {
 			t.Error(err)
 		}
-		srv.asked(map[string]int{})
+		srv.wantRequests(map[string]int{})
 	})
 }
 

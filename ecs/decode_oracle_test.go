@@ -113,7 +113,7 @@ func oracleInstances(list node) (instances []Instance, undecoded []*DecodeError,
 		undecoded = append(undecoded, problems...)
 	}
 	for i, bad := range undecoded {
-		if i >= maxRawTexts {
+		if i >= maxRawValues {
 			bad.Raw = nil
 		}
 		bad.Raw = bad.Raw[:min(len(bad.Raw), maxRawLength)]
@@ -321,15 +321,15 @@ func (n node) number() bool {
 	return n.kind == '0' || n.kind == '"' && strings.Trim(n.text, "-+.eE0123456789") == "" && json.Valid([]byte(n.text))
 }
 
-// twice reports whether an object in n contains the same member twice. Such an instance cannot be encoded and decoded
-// without a change.
-func (n node) twice() bool {
+// repeatsMember reports whether an object in n contains the same member twice. Such an instance cannot be encoded and
+// decoded without a change.
+func (n node) repeatsMember() bool {
 	names := map[string]bool{}
 	return slices.ContainsFunc(n.members, func(m nodeMember) bool {
 		had := names[m.name]
 		names[m.name] = true
-		return had || m.value.twice()
-	}) || slices.ContainsFunc(n.elements, node.twice)
+		return had || m.value.repeatsMember()
+	}) || slices.ContainsFunc(n.elements, node.repeatsMember)
 }
 
 func parseNode(data []byte) (node, error) {

@@ -22,7 +22,7 @@ const (
 	maxInstances   = 10_000  // the API returns at most 100
 	// maximum number of JSON values in other responses; sufficient for about 20,000 list elements
 	maxListValues = 100_000
-	maxRawTexts   = 100      // maximum number of DecodeErrors with a Raw value in one page
+	maxRawValues  = 100      // maximum number of DecodeErrors with a Raw value in one page
 	maxRawLength  = 16 << 10 // maximum length of a Raw value, in bytes
 )
 
@@ -45,8 +45,8 @@ func decodeDescribeInstances(body []byte) (*DescribeInstancesResponse, error) {
 	return r, nil
 }
 
-// rows returns the number of instances in the response, including instances that could not be decoded.
-func (r *DescribeInstancesResponse) rows() int {
+// instanceCount returns the number of instances in the response, including instances that could not be decoded.
+func (r *DescribeInstancesResponse) instanceCount() int {
 	n := len(r.Instances)
 	for _, d := range r.Undecoded {
 		if d.InstanceID == "" {
@@ -60,7 +60,7 @@ func (r *DescribeInstancesResponse) rows() int {
 type pageDecoder struct {
 	jsonscan.Decoder
 	instanceCount int // number of list elements so far, including elements that could not be decoded
-	rawTexts      int // number of DecodeErrors with a Raw value
+	rawValues     int // number of DecodeErrors with a Raw value
 }
 
 // decoders is a pool of decoders. A reused decoder is faster, because it remembers the order of members and recurring
@@ -70,7 +70,7 @@ var decoders = sync.Pool{New: func() any { return &pageDecoder{Decoder: jsonscan
 func newDecoder(data []byte) *pageDecoder {
 	d := decoders.Get().(*pageDecoder) //nolint:forcetypeassert // the pool holds nothing else
 	d.Reset(data)
-	d.instanceCount, d.rawTexts = 0, 0
+	d.instanceCount, d.rawValues = 0, 0
 	return d
 }
 
@@ -80,7 +80,8 @@ func (d *pageDecoder) release() {
 	}
 }
 
-// topMembers records the members by which a page differs from other JSON documents.
+// topMembers contains the top-level members that distinguish a page of instances from an error document or another JSON
+// document.
 type topMembers struct {
 	instances, token bool   // whether the page has the members Instances and NextToken
 	code, message    []byte // the JSON values of Code and Message, or nil
@@ -213,7 +214,7 @@ func (d *pageDecoder) instanceList(r *DescribeInstancesResponse, i int) (end int
 func (d *pageDecoder) instance(inst *Instance, i int) (problems []*DecodeError, end int) {
 	if d.At(i) != '{' {
 		end = d.Skip(i)
-		return []*DecodeError{{Raw: d.rawText(i, end), Err: errors.New("the value is not an object")}}, end
+		return []*DecodeError{{Raw: d.rawValue(i, end), Err: errors.New("the value is not an object")}}, end
 	}
 	end = d.members(inst, i)
 	found := d.Problems()
@@ -224,10 +225,10 @@ func (d *pageDecoder) instance(inst *Instance, i int) (problems []*DecodeError, 
 				err = p.Err
 			}
 		}
-		return []*DecodeError{{Path: "InstanceId", Raw: d.rawText(i, end), Err: err}}, end
+		return []*DecodeError{{Path: "InstanceId", Raw: d.rawValue(i, end), Err: err}}, end
 	}
 	for _, p := range found {
-		problems = append(problems, &DecodeError{InstanceID: inst.InstanceID, Path: p.Path, Raw: d.rawText(p.Begin, p.End), Err: p.Err})
+		problems = append(problems, &DecodeError{InstanceID: inst.InstanceID, Path: p.Path, Raw: d.rawValue(p.Begin, p.End), Err: p.Err})
 	}
 	return problems, end
 }
@@ -247,9 +248,9 @@ func (d *pageDecoder) members(inst *Instance, i int) (end int) {
 	return end
 }
 
-// rawText returns a copy of a part of the page for DecodeError.Raw.
-func (d *pageDecoder) rawText(begin, end int) []byte {
-	if d.rawTexts++; d.rawTexts > maxRawTexts {
+// rawValue returns a copy of a part of the page for DecodeError.Raw.
+func (d *pageDecoder) rawValue(begin, end int) []byte {
+	if d.rawValues++; d.rawValues > maxRawValues {
 		return nil
 	}
 	return bytes.Clone(d.Data[begin:min(end, begin+maxRawLength)])
@@ -291,7 +292,7 @@ func unmarshalPart[T any](data []byte, to *T, read func(*jsonscan.Decoder, *T, i
 	return unmarshal(data, to, func(d *pageDecoder, v *T, i int) (end int, err error) {
 		end = jsonscan.ReadRoot(&d.Decoder, v, i, read)
 		if found := d.Problems(); len(found) > 0 {
-			err = &DecodeError{Path: found[0].Path, Raw: d.rawText(found[0].Begin, found[0].End), Err: found[0].Err}
+			err = &DecodeError{Path: found[0].Path, Raw: d.rawValue(found[0].Begin, found[0].End), Err: found[0].Err}
 		}
 		return end, err
 	})

@@ -448,11 +448,11 @@ func TestRawTextsAreBounded(t *testing.T) {
 	t.Parallel()
 	long := `"` + strings.Repeat("x", 2*maxRawLength) + `"`
 	elements := []string{`{"InstanceId":"i-long","Cpu":` + long + `}`, `{"Description":` + long + `}`}
-	for i := range maxRawTexts {
+	for i := range maxRawValues {
 		elements = append(elements, fmt.Sprintf(`{"InstanceId":"i-%d","CreationTime":123}`, i))
 	}
 	r, err := decodeDescribeInstances([]byte(onePage(elements...)))
-	if err != nil || len(r.Undecoded) != maxRawTexts+2 || len(r.Instances) != maxRawTexts+1 {
+	if err != nil || len(r.Undecoded) != maxRawValues+2 || len(r.Instances) != maxRawValues+1 {
 		t.Fatal(len(r.Undecoded), len(r.Instances), err)
 	}
 	for i, bad := range r.Undecoded {
@@ -460,14 +460,14 @@ func TestRawTextsAreBounded(t *testing.T) {
 		switch {
 		case i < 2:
 			want = maxRawLength
-		case i >= maxRawTexts:
+		case i >= maxRawValues:
 			want = 0
 		}
 		if len(bad.Raw) != want || bad.Err == nil || bad.Path == "" {
 			t.Errorf("error %d: Raw has %d bytes, want %d", i, len(bad.Raw), want)
 		}
 	}
-	if extra := r.Instances[maxRawTexts].Extra["CreationTime"]; string(extra) != "123" || len(r.Instances[0].Extra["Cpu"]) != len(long) {
+	if extra := r.Instances[maxRawValues].Extra["CreationTime"]; string(extra) != "123" || len(r.Instances[0].Extra["Cpu"]) != len(long) {
 		t.Errorf("Extra does not keep the values that could not be read: %s", extra)
 	}
 }
@@ -812,7 +812,7 @@ func compare(t *testing.T, body []byte) {
 		t.Fatalf("%q\ngot  %+v\nwant %+v", body, got, want)
 	}
 	doc, err := parseNode(body)
-	if err != nil || doc.twice() {
+	if err != nil || doc.repeatsMember() {
 		return
 	}
 	for _, inst := range got.Instances {

@@ -13,8 +13,8 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs/ecstest"
 )
 
-// twice limits each request to two attempts.
-var twice = ecs.Options{Retry: ecs.RetryPolicy{MaxAttempts: 2}}
+// twoAttempts limits each request to two attempts.
+var twoAttempts = ecs.Options{Retry: ecs.RetryPolicy{MaxAttempts: 2}}
 
 // emptyCases lists how an empty listing ends for each possible result of its dry run.
 var emptyCases = []struct {
@@ -55,8 +55,8 @@ var emptyCases = []struct {
 	},
 	{name: "parameter rejected", fault: ecstest.Fault{Code: "InvalidParameter"}, dry: 1, unconfirmed: true},
 	{name: "unknown code", fault: ecstest.Fault{Code: "Whatever", Status: 400}, dry: 1, unconfirmed: true},
-	{name: "unavailable", opts: twice, fault: ecstest.Fault{Code: "InternalError", Times: -1}, dry: 2, unconfirmed: true},
-	{name: "reset", opts: twice, fault: ecstest.Fault{Reset: true, Times: -1}, dry: 2, unconfirmed: true},
+	{name: "unavailable", opts: twoAttempts, fault: ecstest.Fault{Code: "InternalError", Times: -1}, dry: 2, unconfirmed: true},
+	{name: "reset", opts: twoAttempts, fault: ecstest.Fault{Reset: true, Times: -1}, dry: 2, unconfirmed: true},
 	{name: "throttled", opts: ecs.Options{Retry: ecs.RetryPolicy{MaxAttempts: 1}}, fault: ecstest.Fault{Code: "Throttling.User"}, dry: 1, unconfirmed: true},
 	{name: "rejected by a proxy", fault: ecstest.Fault{Status: 403, Body: []byte("<html>Forbidden</html>")}, dry: 1, unconfirmed: true},
 	{name: "denied after a retry", deny: true, fault: ecstest.Fault{Code: "ServiceUnavailable"}, dry: 2, want: ecs.ErrForbidden},
@@ -110,7 +110,7 @@ func TestEmptyOrDenied(t *testing.T) {
 			} else if len(got) > len(tt.fleet) {
 				t.Errorf("got %d instances", len(got))
 			}
-			if n := srv.arrived()[dryRan]; n != tt.dry {
+			if n := srv.requestCounts()[dryRan]; n != tt.dry {
 				t.Errorf("got %d dry runs, want %d", n, tt.dry)
 			}
 		})
@@ -154,7 +154,7 @@ func TestDryRun(t *testing.T) {
 		{name: "DryRun ignored", fault: ecstest.Fault{Body: []byte(`{"Instances":{"Instance":[]}}`)}, text: "ignored DryRun"},
 		{name: "unavailable", fault: ecstest.Fault{Status: http.StatusBadGateway, Times: -1}, want: ecs.ErrUnavailable},
 	} {
-		story(t, tt.name, func(t *testing.T) {
+		inVirtualTime(t, tt.name, func(t *testing.T) {
 			srv := newCloud(t, nil)
 			client := srv.client
 			if tt.deny {
@@ -167,7 +167,7 @@ func TestDryRun(t *testing.T) {
 			if (err == nil) != (tt.want == nil && tt.text == "") || tt.want != nil && !errors.Is(err, tt.want) || err != nil && !strings.Contains(err.Error(), tt.text) {
 				t.Errorf("got %v, want %v %q", err, tt.want, tt.text)
 			}
-			if n := srv.arrived()[dryRan]; n != len(srv.Requests()) {
+			if n := srv.requestCounts()[dryRan]; n != len(srv.Requests()) {
 				t.Errorf("%d of %d requests were dry runs", n, len(srv.Requests()))
 			}
 		})

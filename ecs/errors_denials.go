@@ -5,7 +5,8 @@ import (
 	"strings"
 )
 
-// identityPolicy is the suffix of the type of policies that are attached to users, groups or roles.
+// identityPolicy is how the PolicyType of an access denial ends if the policy is attached to a user, a group or a role,
+// such as AccountLevelIdentityBasedPolicy.
 const identityPolicy = "IdentityBasedPolicy"
 
 // missingAction returns the permission that a denied call needs.

@@ -18,8 +18,8 @@ import (
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
-// refused returns a fault case for an API error that must not be retried and must match only the given kind.
-func refused(status int, code string, kind error) func(*testing.T, variant) {
+// permanent returns a fault case for an API error that must not be retried and must match only the given kind.
+func permanent(status int, code string, kind error) func(*testing.T, variant) {
 	return func(t *testing.T, v variant) {
 		g := newRig(t, v, func(x *exchange) { x.fail(status, code) })
 		defer g.finish()
@@ -45,10 +45,10 @@ func failsOnce(status int, code string, header ...string) func(*exchange) {
 }
 
 var apiFaults = []fault{
-	{id: "A01", name: "invalid_parameter", what: "400 InvalidParameter", run: refused(400, "InvalidParameter", ecs.ErrInvalidParameter)},
-	{id: "A02", name: "not_found", what: "404 InvalidInstanceId.NotFound", run: refused(404, "InvalidInstanceId.NotFound", ecs.ErrNotFound)},
-	{id: "A03", name: "forbidden", what: "403 Forbidden.RAM", run: refused(403, "Forbidden.RAM", ecs.ErrForbidden)},
-	{id: "A04", name: "dry_run", what: "400 DryRunOperation", run: refused(400, "DryRunOperation", nil)},
+	{id: "A01", name: "invalid_parameter", what: "400 InvalidParameter", run: permanent(400, "InvalidParameter", ecs.ErrInvalidParameter)},
+	{id: "A02", name: "not_found", what: "404 InvalidInstanceId.NotFound", run: permanent(404, "InvalidInstanceId.NotFound", ecs.ErrNotFound)},
+	{id: "A03", name: "forbidden", what: "403 Forbidden.RAM", run: permanent(403, "Forbidden.RAM", ecs.ErrForbidden)},
+	{id: "A04", name: "dry_run", what: "400 DryRunOperation", run: permanent(400, "DryRunOperation", nil)},
 	{id: "A05", name: "500_internal_error", what: "500 InternalError, then success", run: recovers(2, failsOnce(500, "InternalError"))},
 	{id: "A06", name: "400_internal_error", what: "400 InternalError, then success", run: recovers(2, failsOnce(400, "InternalError"))},
 	{id: "A07", name: "503_unavailable", what: "503 ServiceUnavailable, then success", run: recovers(2, failsOnce(503, "ServiceUnavailable"))},
@@ -182,8 +182,8 @@ var throttleFaults = []fault{
 	{id: "Q08", name: "retry_quota", what: "503 for every request, 200 calls from 20 goroutines", run: func(t *testing.T, v variant) {
 		g := newRig(t, v, always(503, ""))
 		defer g.finish()
-		if failed := g.many(t.Context(), 20, 200); failed != 200 || g.arrived() > 320 {
-			t.Errorf("%d failed, %d attempts", failed, g.arrived())
+		if failed := g.many(t.Context(), 20, 200); failed != 200 || g.requestCount() > 320 {
+			t.Errorf("%d failed, %d attempts", failed, g.requestCount())
 		}
 	}},
 	{id: "Q09", name: "backoff", what: "503 for every request: delays between attempts", run: func(t *testing.T, v variant) {
@@ -200,7 +200,7 @@ var throttleFaults = []fault{
 		g := newRig(t, v, metered(&rejected, tokenBucket(40, 10)))
 		defer g.finish()
 		failed := g.many(t.Context(), 16, 240)
-		share := 100 * float64(rejected.Load()) / float64(g.arrived())
+		share := 100 * float64(rejected.Load()) / float64(g.requestCount())
 		t.Logf("%d failed, %.1f %% rejected, %v", failed, share, g.elapsed())
 		if failed > 0 || share > 35 || g.elapsed() > time.Minute {
 			t.Errorf("%d failed, %.1f %% rejected, %v", failed, share, g.elapsed())
@@ -211,7 +211,7 @@ var throttleFaults = []fault{
 		g := newRig(t, v, metered(&rejected, fixedWindow(20, 3*time.Second, false)))
 		defer g.finish()
 		failed := g.many(t.Context(), 6, 60)
-		share := 100 * float64(rejected.Load()) / float64(g.arrived())
+		share := 100 * float64(rejected.Load()) / float64(g.requestCount())
 		t.Logf("%d failed, %.1f %% rejected, %v", failed, share, g.elapsed())
 		if failed > 0 || share > 60 || g.elapsed() > 20*time.Second {
 			t.Errorf("%d failed, %.1f %% rejected, %v", failed, share, g.elapsed())
@@ -286,7 +286,7 @@ var clockFaults = []fault{
 			t.Errorf("%v", err)
 		}
 	}},
-	{id: "C05", name: "unknown_key", what: "404 InvalidAccessKeyId.NotFound", run: refused(404, "InvalidAccessKeyId.NotFound", ecs.ErrCredentials)},
+	{id: "C05", name: "unknown_key", what: "404 InvalidAccessKeyId.NotFound", run: permanent(404, "InvalidAccessKeyId.NotFound", ecs.ErrCredentials)},
 	{id: "C06", name: "expired_token", what: "403 InvalidSecurityToken.Expired; the provider has a new key, or none", run: func(t *testing.T, v variant) {
 		n := 0
 		g := newRig(t, v, func(x *exchange) {
@@ -380,8 +380,8 @@ var pageFaults = []fault{
 		})
 		defer g.finish()
 		ids, err := g.list()
-		if !errors.Is(err, pagination.ErrTokenLoop) || g.arrived() > 3 || len(ids) != 2 {
-			t.Errorf("%d pages, %v, %v", g.arrived(), ids, err)
+		if !errors.Is(err, pagination.ErrTokenLoop) || g.requestCount() > 3 || len(ids) != 2 {
+			t.Errorf("%d pages, %v, %v", g.requestCount(), ids, err)
 		}
 	}},
 	{id: "P02", name: "page_fails_once", what: "page 3 of 5 fails once with 500", run: func(t *testing.T, v variant) {
@@ -393,8 +393,8 @@ var pageFaults = []fault{
 			return false
 		}))
 		defer g.finish()
-		if ids, err := g.list(); err != nil || !slices.Equal(ids, idsOf(1, 5)) || g.arrived() != 6 {
-			t.Errorf("%d requests, %v, %v", g.arrived(), ids, err)
+		if ids, err := g.list(); err != nil || !slices.Equal(ids, idsOf(1, 5)) || g.requestCount() != 6 {
+			t.Errorf("%d requests, %v, %v", g.requestCount(), ids, err)
 		}
 	}},
 }

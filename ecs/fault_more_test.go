@@ -208,12 +208,12 @@ var securityFaults = []fault{
 		b.serve = a.serve
 		for range 2 {
 			a.succeeds(1)
-			if err := b.fails(t.Context(), 0); err.Attempts != 1 || a.arrived() == 0 {
+			if err := b.fails(t.Context(), 0); err.Attempts != 1 || a.requestCount() == 0 {
 				t.Errorf("%v", err)
 			}
 		}
-		if a.arrived() != 2 {
-			t.Errorf("%d requests were received", a.arrived())
+		if a.requestCount() != 2 {
+			t.Errorf("%d requests were received", a.requestCount())
 		}
 	}},
 	{id: "S11", name: "old_tls", what: "the server supports only TLS 1.0 and 1.1", run: refusesTLS("TLS 1.2", oldTLS)},
@@ -451,8 +451,8 @@ var moreFaults = []fault{
 		})
 		defer g.finish()
 		ids, err := g.list()
-		if !errors.Is(err, pagination.ErrTokenLoop) || g.arrived() != 3 || !slices.Equal(ids, []string{"i-A000000", "i-B000000"}) {
-			t.Errorf("%d pages, %v, %v", g.arrived(), ids, err)
+		if !errors.Is(err, pagination.ErrTokenLoop) || g.requestCount() != 3 || !slices.Equal(ids, []string{"i-A000000", "i-B000000"}) {
+			t.Errorf("%d pages, %v, %v", g.requestCount(), ids, err)
 		}
 	}},
 	{id: "N02", name: "page_fails", what: "every attempt for page 3 fails", once: true, run: func(t *testing.T, v variant) {
@@ -482,8 +482,8 @@ var moreFaults = []fault{
 		for range g.client.Instances(t.Context(), ecs.DescribeInstancesRequest{}) {
 			break
 		}
-		if g.arrived() != 1 {
-			t.Errorf("got %d requests", g.arrived())
+		if g.requestCount() != 1 {
+			t.Errorf("got %d requests", g.requestCount())
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		<-g.client.StreamInstances(ctx, ecs.DescribeInstancesRequest{}).C
@@ -495,10 +495,10 @@ var moreFaults = []fault{
 			t.Error(err)
 		}
 		synctest.Wait()
-		n := g.arrived()
+		n := g.requestCount()
 		time.Sleep(time.Minute)
-		if g.arrived() != n { // synctest also fails if a goroutine leaks
-			t.Errorf("%d requests afterwards", g.arrived()-n)
+		if g.requestCount() != n { // synctest also fails if a goroutine leaks
+			t.Errorf("%d requests afterwards", g.requestCount()-n)
 		}
 	}},
 	{id: "N04", name: "cancelled_between_pages", what: "the context is canceled between pages", once: true, run: func(t *testing.T, v variant) {
@@ -514,8 +514,8 @@ var moreFaults = []fault{
 			last = err
 		}
 		g.note(last)
-		if !errors.Is(last, context.Canceled) || g.arrived() != 2 {
-			t.Errorf("%d requests: %v", g.arrived(), last)
+		if !errors.Is(last, context.Canceled) || g.requestCount() != 2 {
+			t.Errorf("%d requests: %v", g.requestCount(), last)
 		}
 		cancel()
 	}},
@@ -528,8 +528,8 @@ var moreFaults = []fault{
 			}
 			x.ok()
 		})
-		if ids, err := g.list(); err != nil || len(ids) != 1 || g.arrived() != 91 {
-			t.Errorf("%d requests, %v, %v", g.arrived(), ids, err)
+		if ids, err := g.list(); err != nil || len(ids) != 1 || g.requestCount() != 91 {
+			t.Errorf("%d requests, %v, %v", g.requestCount(), ids, err)
 		}
 		g.finish()
 		g = newRig(t, v, func(x *exchange) {
@@ -539,8 +539,8 @@ var moreFaults = []fault{
 			}
 			x.answer(200, page(0, fmt.Sprint("t", count(x))))
 		})
-		if ids, err := g.list(); !errors.Is(err, pagination.ErrEmptyPages) || len(ids) != 0 || g.arrived() > 110 {
-			t.Errorf("%d requests, %v, %v", g.arrived(), ids, err)
+		if ids, err := g.list(); !errors.Is(err, pagination.ErrEmptyPages) || len(ids) != 0 || g.requestCount() > 110 {
+			t.Errorf("%d requests, %v, %v", g.requestCount(), ids, err)
 		}
 		g.finish()
 	}},
@@ -586,8 +586,8 @@ var moreFaults = []fault{
 		for n := 1; n <= 1000; n++ {
 			<-stream.C
 			time.Sleep(time.Second)
-			if most := (n+99)/100 + 1; g.arrived() > most {
-				t.Fatalf("%d pages were fetched for %d instances", g.arrived(), n)
+			if most := (n+99)/100 + 1; g.requestCount() > most {
+				t.Fatalf("%d pages were fetched for %d instances", g.requestCount(), n)
 			}
 		}
 		stream.Stop()
@@ -597,12 +597,12 @@ var moreFaults = []fault{
 	}},
 	{id: "N10", name: "empty_because_denied", what: "empty list because the permission is missing", once: true, run: func(t *testing.T, v variant) {
 		g := newRig(t, v, dryRun(403, apiError("Forbidden.RAM", "no")), doubting)
-		if ids, err := g.list(); !errors.Is(err, ecs.ErrForbidden) || len(ids) != 0 || g.arrived() != 2 {
+		if ids, err := g.list(); !errors.Is(err, ecs.ErrForbidden) || len(ids) != 0 || g.requestCount() != 2 {
 			t.Errorf("denied: %v, %v", ids, err)
 		}
 		g.finish()
 		g = newRig(t, v, dryRun(400, apiError("DryRunOperation", "would succeed")), doubting)
-		if ids, err := g.list(); err != nil || len(ids) != 0 || g.arrived() != 3 {
+		if ids, err := g.list(); err != nil || len(ids) != 0 || g.requestCount() != 3 {
 			t.Errorf("none: %v, %v", ids, err)
 		}
 		g.finish()
@@ -643,9 +643,9 @@ var moreFaults = []fault{
 		if q := g.requests[1].query(); q.Has("InstanceIds") {
 			t.Errorf("nil: %v", q)
 		}
-		before := g.arrived()
-		if ids, err := g.list(ecs.DescribeInstancesRequest{InstanceIDs: []string{}}); err != nil || len(ids) != 0 || g.arrived() > before+1 {
-			t.Errorf("%d requests, %v, %v", g.arrived()-before, ids, err)
+		before := g.requestCount()
+		if ids, err := g.list(ecs.DescribeInstancesRequest{InstanceIDs: []string{}}); err != nil || len(ids) != 0 || g.requestCount() > before+1 {
+			t.Errorf("%d requests, %v, %v", g.requestCount()-before, ids, err)
 		}
 	}},
 	{id: "N13", name: "too_many_ids", what: "101 InstanceIds; MaxResults 9 and 101", once: true, run: func(t *testing.T, v variant) {
@@ -655,11 +655,11 @@ var moreFaults = []fault{
 		for i := range 101 {
 			req.InstanceIDs = append(req.InstanceIDs, fmt.Sprint("i-", i))
 		}
-		if _, err := g.client.DescribeInstances(t.Context(), req); !errors.Is(err, ecs.ErrInvalidParameter) || g.arrived() != 0 {
-			t.Errorf("got %d requests and error %v", g.arrived(), err)
+		if _, err := g.client.DescribeInstances(t.Context(), req); !errors.Is(err, ecs.ErrInvalidParameter) || g.requestCount() != 0 {
+			t.Errorf("got %d requests and error %v", g.requestCount(), err)
 		}
-		if _, err := g.list(req); err != nil || g.arrived() != 2 {
-			t.Errorf("got %d requests and error %v", g.arrived(), err)
+		if _, err := g.list(req); err != nil || g.requestCount() != 2 {
+			t.Errorf("got %d requests and error %v", g.requestCount(), err)
 		}
 		for i, n := range []int{9, 101} {
 			if _, err := g.client.DescribeInstances(t.Context(), ecs.DescribeInstancesRequest{MaxResults: n}); err != nil || g.requests[2+i].query().Get("MaxResults") != fmt.Sprint(n) {
@@ -671,7 +671,7 @@ var moreFaults = []fault{
 		g := newRig(t, v, (*exchange).ok)
 		defer g.finish()
 		for _, req := range []ecs.DescribeInstancesRequest{{NextToken: "t", PageNumber: 1}, {NextToken: "t", PageSize: 10}, {MaxResults: 10, PageSize: 10}} {
-			if _, err := g.client.DescribeInstances(t.Context(), req); !errors.Is(err, ecs.ErrInvalidParameter) || g.arrived() != 0 {
+			if _, err := g.client.DescribeInstances(t.Context(), req); !errors.Is(err, ecs.ErrInvalidParameter) || g.requestCount() != 0 {
 				t.Errorf("%v", err)
 			}
 		}
@@ -814,8 +814,8 @@ var moreFaults = []fault{
 			o.Credentials = providerFunc(func(context.Context) (signer.Credentials, error) { return rotating(n), nil })
 		})
 		defer g.finish()
-		if ids, err := g.list(); err != nil || !slices.Equal(ids, idsOf(1, 5)) || g.arrived() != 6 {
-			t.Errorf("%d requests, %v, %v", g.arrived(), ids, err)
+		if ids, err := g.list(); err != nil || !slices.Equal(ids, idsOf(1, 5)) || g.requestCount() != 6 {
+			t.Errorf("%d requests, %v, %v", g.requestCount(), ids, err)
 		}
 	}},
 	{id: "N21", name: "hostile_date", what: "a Date header of 1970 or 2099, with Age, or missing", run: func(t *testing.T, v variant) {

@@ -578,8 +578,8 @@ func (g *rig) note(err error) {
 	}
 }
 
-// arrived returns the number of received requests.
-func (g *rig) arrived() int {
+// requestCount returns the number of received requests.
+func (g *rig) requestCount() int {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return len(g.requests)

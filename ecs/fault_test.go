@@ -112,12 +112,12 @@ func printSurvived(w io.Writer) {
 // succeeds makes a call and fails the test unless the call succeeds after exactly the given number of attempts.
 func (g *rig) succeeds(attempts int) *ecs.DescribeInstancesResponse {
 	g.Helper()
-	before := g.arrived()
+	before := g.requestCount()
 	resp, err := g.get(g.Context())
 	if err != nil {
 		g.Fatal(err)
 	}
-	if n := g.arrived() - before; n != attempts {
+	if n := g.requestCount() - before; n != attempts {
 		g.Errorf("%d attempts, want %d", n, attempts)
 	}
 	if len(resp.Instances) != 1 || resp.Instances[0].InstanceID != "i-000000" || resp.Instances[0].CPU != 4 {
@@ -130,9 +130,9 @@ func (g *rig) succeeds(attempts int) *ecs.DescribeInstancesResponse {
 // number.
 func (g *rig) fails(ctx context.Context, attempts int) *ecs.Error {
 	g.Helper()
-	before := g.arrived()
+	before := g.requestCount()
 	_, err := g.get(ctx)
-	if n := g.arrived() - before; attempts >= 0 && n != attempts {
+	if n := g.requestCount() - before; attempts >= 0 && n != attempts {
 		g.Errorf("%d attempts, want %d: %v", n, attempts, err)
 	}
 	e, ok := errorAs[*ecs.Error](err)

@@ -133,7 +133,7 @@ func (q *lookupQueue) send(c *Client, batch []*lookupWaiter) {
 	var err error
 	defer func() {
 		if !finished { // a hook panicked
-			q.passOn(c, recover(), batch)
+			q.handlePanic(c, recover(), batch)
 			return
 		}
 		for _, w := range batch {
@@ -145,9 +145,9 @@ func (q *lookupQueue) send(c *Client, batch []*lookupWaiter) {
 	finished = true
 }
 
-// passOn handles a panic during a request. The first caller receives the panic, and the other callers are queued for
-// the next request.
-func (q *lookupQueue) passOn(c *Client, value any, batch []*lookupWaiter) {
+// handlePanic handles a panic of a hook during a request. The first caller receives the panic, and the other callers
+// are queued for the next request.
+func (q *lookupQueue) handlePanic(c *Client, value any, batch []*lookupWaiter) {
 	first := batch[0]
 	if err, ok := value.(error); ok {
 		first.crash = fmt.Errorf("ecs: GetInstance: panic: %w", err)

@@ -35,7 +35,7 @@ func getAll(t *testing.T, c *ecs.Client, ids []string) []error {
 
 func TestGetInstance(t *testing.T) {
 	t.Parallel()
-	story(t, "a single call takes one request and no delay", func(t *testing.T) {
+	inVirtualTime(t, "a single call takes one request and no delay", func(t *testing.T) {
 		o := &oddECS{rows: fleetOfRows(3), latency: 50 * time.Millisecond}
 		start := time.Now()
 		inst, err := o.client(t).GetInstance(t.Context(), o.rows[1].id)
@@ -44,7 +44,7 @@ func TestGetInstance(t *testing.T) {
 		}
 	})
 	for n := range 2 {
-		story(t, fmt.Sprintf("500 calls share 6 requests/%d", n), func(t *testing.T) {
+		inVirtualTime(t, fmt.Sprintf("500 calls share 6 requests/%d", n), func(t *testing.T) {
 			o := &oddECS{rows: fleetOfRows(500), latency: 50 * time.Millisecond}
 			c := o.client(t, signedBy(n))
 			start := time.Now()
@@ -58,7 +58,7 @@ func TestGetInstance(t *testing.T) {
 			}
 		})
 	}
-	story(t, "the same id is sent once", func(t *testing.T) {
+	inVirtualTime(t, "the same id is sent once", func(t *testing.T) {
 		o := &oddECS{rows: fleetOfRows(1), latency: 50 * time.Millisecond}
 		ids := make([]string, 300)
 		for i := range ids {
@@ -73,7 +73,7 @@ func TestGetInstance(t *testing.T) {
 			t.Errorf("got %d requests", o.lists)
 		}
 	})
-	story(t, "a missing id does not affect other calls", func(t *testing.T) {
+	inVirtualTime(t, "a missing id does not affect other calls", func(t *testing.T) {
 		o := &oddECS{rows: fleetOfRows(50), latency: 50 * time.Millisecond}
 		ids := append(rowIDs(o.rows), "i-missing")
 		for i, err := range getAll(t, o.client(t), ids) {
@@ -83,13 +83,13 @@ func TestGetInstance(t *testing.T) {
 			}
 		}
 	})
-	story(t, "a missing instance is verified by a dry run", func(t *testing.T) {
+	inVirtualTime(t, "a missing instance is verified by a dry run", func(t *testing.T) {
 		o := &oddECS{}
 		if _, err := o.client(t).GetInstance(t.Context(), "i-1"); !errors.Is(err, ecs.ErrNotFound) || o.lists != 2 || o.dryRuns != 1 {
 			t.Errorf("%v after %d requests and %d dry runs", err, o.lists, o.dryRuns)
 		}
 	})
-	story(t, "a missing permission is not reported as a missing instance", func(t *testing.T) {
+	inVirtualTime(t, "a missing permission is not reported as a missing instance", func(t *testing.T) {
 		o := &oddECS{rows: fleetOfRows(120), intercept: func(q url.Values, _ int) (int, []byte) { return denied(q) }}
 		for _, err := range getAll(t, o.client(t), rowIDs(o.rows)) {
 			if !errors.Is(err, ecs.ErrForbidden) || errors.Is(err, ecs.ErrNotFound) {
@@ -97,7 +97,7 @@ func TestGetInstance(t *testing.T) {
 			}
 		}
 	})
-	story(t, "canceling a call does not affect calls that share its request", func(t *testing.T) {
+	inVirtualTime(t, "canceling a call does not affect calls that share its request", func(t *testing.T) {
 		o := &oddECS{rows: fleetOfRows(3), latency: time.Second}
 		c := o.client(t)
 		cause := errors.New("enough")
@@ -123,7 +123,7 @@ func TestGetInstance(t *testing.T) {
 		}
 		calls.Wait()
 	})
-	story(t, "a request is canceled when all its calls are canceled", func(t *testing.T) {
+	inVirtualTime(t, "a request is canceled when all its calls are canceled", func(t *testing.T) {
 		o := &oddECS{rows: fleetOfRows(2), latency: time.Hour}
 		c := o.client(t)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
@@ -141,7 +141,7 @@ func TestGetInstance(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	story(t, "a panic in a hook reaches exactly one caller", func(t *testing.T) {
+	inVirtualTime(t, "a panic in a hook reaches exactly one caller", func(t *testing.T) {
 		o := &oddECS{rows: fleetOfRows(30), latency: 50 * time.Millisecond}
 		var attempts, panics, failed atomic.Int64
 		c := o.client(t, func(opts *ecs.Options) {
@@ -176,7 +176,7 @@ func TestGetInstance(t *testing.T) {
 			t.Errorf("%d panics, %d failed, %d requests", panics.Load(), failed.Load(), o.lists)
 		}
 	})
-	story(t, "unreadable members are reported", func(t *testing.T) {
+	inVirtualTime(t, "unreadable members are reported", func(t *testing.T) {
 		srv := newCloud(t, nil, spoiled(numbered(1, "cn-hangzhou")[0]))
 		_, err := srv.client.GetInstance(t.Context(), numbered(1, "cn-hangzhou")[0].InstanceID)
 		if incomplete, ok := errorAs[*ecs.IncompleteError](err); !ok || len(incomplete.Undecoded) != 1 {
@@ -188,7 +188,7 @@ func TestGetInstance(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	story(t, "invalid calls are rejected before a request is sent", func(t *testing.T) {
+	inVirtualTime(t, "invalid calls are rejected before a request is sent", func(t *testing.T) {
 		o := &oddECS{}
 		c := o.client(t)
 		var none context.Context

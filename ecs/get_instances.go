@@ -87,7 +87,7 @@ func (c *Client) lookUp(ctx context.Context, mode retryMode, ids []string, trust
 		return found, nil
 	}
 	req := DescribeInstancesRequest{InstanceIDs: ids}
-	batches, err := req.split(ctx)
+	batches, err := req.splitLists(ctx)
 	if err != nil {
 		return nil, invalidCall(describeInstances, c.region, err)
 	}
@@ -101,10 +101,10 @@ func (c *Client) lookUp(ctx context.Context, mode retryMode, ids []string, trust
 	}
 	if err = l.followAll(ctx, maxParallelBatches, batches, collect); err == nil {
 		if trust != nil {
-			l.emptyEnds = slices.DeleteFunc(l.emptyEnds, func(batch DescribeInstancesRequest) bool { return trust(batch.InstanceIDs) })
+			l.endedEmpty = slices.DeleteFunc(l.endedEmpty, func(batch DescribeInstancesRequest) bool { return trust(batch.InstanceIDs) })
 		}
-		found.confirmed = len(l.emptyEnds) > 0
-		err = l.verifyEmptyEnds(ctx, req, maxParallelBatches, collect)
+		found.confirmed = len(l.endedEmpty) > 0
+		err = l.verifyEmptyLastPages(ctx, req, maxParallelBatches, collect)
 	}
 	found.undecoded, l.undecoded = l.undecoded, nil
 	return found, l.finalError(err)

@@ -68,14 +68,14 @@ func (c *Client) InstancePages(ctx context.Context, req DescribeInstancesRequest
 
 // listing is the state of one listing. Its main method is listAll.
 type listing struct {
-	client    *Client
-	mode      retryMode
-	seen      map[string]struct{} // ids of the instances that were delivered or could not be decoded
-	unnamed   int                 // number of instances without a readable id
-	delivered int
-	undecoded []*DecodeError
-	showed    bool                       // whether a response contained an instance
-	emptyEnds []DescribeInstancesRequest // the requests whose last page was empty
+	client      *Client
+	mode        retryMode
+	seen        map[string]struct{} // ids of the instances that were delivered or could not be decoded
+	unnamed     int                 // number of instances without a readable id
+	delivered   int
+	undecoded   []*DecodeError
+	sawInstance bool                       // whether a response contained an instance
+	endedEmpty  []DescribeInstancesRequest // the requests whose last page was empty
 }
 
 func (c *Client) newListing() *listing {
@@ -103,12 +103,53 @@ var errStopped = errors.New("stopped")
 // listAll fetches all pages of a listing one after the other and delivers them. It returns nil if the consumer stops
 // the listing.
 func (l *listing) listAll(ctx context.Context, req DescribeInstancesRequest, deliver deliverFunc) error {
-	requests, err := req.split(ctx)
+	requests, err := req.splitLists(ctx)
 	if err != nil {
 		return invalidCall(describeInstances, l.client.region, err)
 	}
 	err = l.followAll(ctx, 1, requests, deliver)
 	return l.finish(ctx, req, err, 1, deliver)
+}
+
+// splitLists returns the requests that a listing sends for r: it divides a list of ids or addresses with more than 100
+// elements among several requests. It returns an error if the request cannot succeed in a listing.
+func (r DescribeInstancesRequest) splitLists(ctx context.Context) ([]DescribeInstancesRequest, error) {
+	if ctx == nil {
+		return nil, errNilContext
+	}
+	if r.PageNumber != 0 || r.PageSize != 0 {
+		return nil, invalid("PageNumber and PageSize", "apply only to a single DescribeInstances call: set MaxResults to choose the page size of a listing")
+	}
+	if r.MaxResults == 0 {
+		r.MaxResults = maxPerRequest
+	}
+	var long *requestList
+	for _, l := range r.lists() {
+		if l.values = unique(l.values); len(l.values) <= maxPerRequest {
+			l.set(&r, l.values)
+			continue
+		}
+		if long != nil {
+			return nil, invalid(l.field, "has more than %[2]d elements, as does %[1]s: a listing accepts only one list of this length, so divide one of the lists among several listings", long.field, maxPerRequest)
+		}
+		long = &l
+	}
+	if long == nil {
+		return []DescribeInstancesRequest{r}, r.validate()
+	}
+	if r.NextToken != "" {
+		return nil, invalid("NextToken", "must be empty if %[2]s has more than %[1]d elements, because the listing then combines several requests", maxPerRequest, long.field)
+	}
+	if err := checkElements(long.field, long.values); err != nil { // validate checks only the first batch
+		return nil, err
+	}
+	var batches []DescribeInstancesRequest
+	for values := range slices.Chunk(long.values, maxPerRequest) {
+		batch := r
+		long.set(&batch, values)
+		batches = append(batches, batch)
+	}
+	return batches, batches[0].validate()
 }
 
 // finish completes a listing and returns its final error. It fetches the instances beyond the API's cap and verifies
@@ -118,7 +159,7 @@ func (l *listing) finish(ctx context.Context, req DescribeInstancesRequest, err 
 		err = l.continuePastCap(ctx, req, deliver)
 	}
 	if err == nil {
-		err = l.verifyEmptyEnds(ctx, req, parallel, deliver)
+		err = l.verifyEmptyLastPages(ctx, req, parallel, deliver)
 	}
 	return l.finalError(err)
 }
@@ -155,11 +196,11 @@ func (l *listing) deliverAll(pages iter.Seq2[*instancePage, error], deliver deli
 
 // dedupe returns a page without the instances that earlier pages contained.
 func (l *listing) dedupe(p *instancePage) *DescribeInstancesResponse {
-	if p.emptyEnd {
-		l.emptyEnds = append(l.emptyEnds, p.request)
+	if p.emptyLast {
+		l.endedEmpty = append(l.endedEmpty, p.request)
 	}
-	if !l.showed && p.rows > 0 {
-		l.showed = true
+	if !l.sawInstance && p.received > 0 {
+		l.sawInstance = true
 		l.client.permissions.recordInstances(l.client.region, p.request)
 	}
 	page := p.DescribeInstancesResponse
@@ -178,7 +219,7 @@ func (l *listing) dedupe(p *instancePage) *DescribeInstancesResponse {
 		} else {
 			l.markSeen(d.InstanceID)
 		}
-		if len(l.undecoded) >= maxRawTexts {
+		if len(l.undecoded) >= maxRawValues {
 			d = &DecodeError{InstanceID: d.InstanceID, Path: strings.Clone(d.Path), Err: d.Err}
 		}
 		l.undecoded = append(l.undecoded, d)

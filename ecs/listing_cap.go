@@ -44,7 +44,7 @@ func (l *listing) continuePastCap(ctx context.Context, req DescribeInstancesRequ
 		return l.cappedErr(errors.New("the listing started at a NextToken, so the instances before it are not known: list from the beginning"))
 	}
 	if req.InstanceIDs != nil { // the request contains the ids of all possible instances
-		l.emptyEnds = nil // fetchMissing requests every missing id again
+		l.endedEmpty = nil // fetchMissing requests every missing id again
 		return l.fetchMissing(ctx, req, slices.DeleteFunc(unique(req.InstanceIDs), l.hasSeen), deliver)
 	}
 	listed := map[string]bool{}
@@ -178,7 +178,7 @@ func (l *listing) mayBeTruncated(ctx context.Context, req DescribeInstancesReque
 	switch {
 	case errors.Is(err, errStopped):
 		return true, nil
-	case err == nil && all.showed && len(all.emptyEnds) > 0 && !l.client.trustEmpty:
+	case err == nil && all.sawInstance && len(all.endedEmpty) > 0 && !l.client.trustEmpty:
 		err = l.client.verifyEmpty(ctx, alone)
 	}
 	return all.known() < known-maxPerRequest/2, err // a list without the known instances proves nothing

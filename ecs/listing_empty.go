@@ -16,7 +16,7 @@ const permissionMemory = 5 * time.Minute
 // which new instances keep appearing.
 const maxVerifications = 3
 
-// verifyEmptyEnds verifies the permission if requests of a listing ended with an empty page.
+// verifyEmptyLastPages verifies the permission if requests of a listing ended with an empty page.
 //
 // Some servers return an empty page to a caller without permission, even after pages with instances if the permission
 // was withdrawn in between. Therefore, a dry run checks the permission; see [Client.verifyEmpty]. The requests are then
@@ -24,17 +24,17 @@ const maxVerifications = 3
 //
 // The dry run is skipped if it confirmed the same request within the last five minutes. A request with ids is always
 // verified, because the instances are expected to exist.
-func (l *listing) verifyEmptyEnds(ctx context.Context, req DescribeInstancesRequest, parallel int, deliver deliverFunc) error {
+func (l *listing) verifyEmptyLastPages(ctx context.Context, req DescribeInstancesRequest, parallel int, deliver deliverFunc) error {
 	if l.client.trustEmpty || req.matchesNothing() {
 		return nil
 	}
-	for n := 0; len(l.emptyEnds) > 0 && n < maxVerifications; n++ {
-		ends, before := l.emptyEnds, l.known()
+	for n := 0; len(l.endedEmpty) > 0 && n < maxVerifications; n++ {
+		ends, before := l.endedEmpty, l.known()
 		remembered := before == 0 && req.InstanceIDs == nil && len(ends) == 1
 		if remembered && l.client.permissions.wasConfirmed(l.client.region, ends[0].withoutPaging()) {
 			return nil
 		}
-		l.emptyEnds = nil
+		l.endedEmpty = nil
 		if err := l.client.verifyEmpty(ctx, ends[0]); err != nil {
 			return err
 		}

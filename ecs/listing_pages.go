@@ -15,21 +15,21 @@ import (
 // instancePage is a page of a listing together with the request that fetched it.
 type instancePage struct {
 	*DescribeInstancesResponse
-	request DescribeInstancesRequest
-	rows    int // number of instances in the response, including undecoded instances
-	// emptyEnd is true if the page is the last page and contains no instance. The permission must then be verified.
-	emptyEnd bool
+	request  DescribeInstancesRequest
+	received int // number of instances in the response, including undecoded instances
+	// emptyLast is true if the page is the last page and contains no instance. The permission must then be verified.
+	emptyLast bool
 }
 
 // claimsMore reports whether TotalCount of a first page without NextToken is greater than the number of instances on
 // the page. The server may then support only page numbers.
 func (p *instancePage) claimsMore() bool {
-	return p.request.NextToken == "" && p.NextToken == "" && p.TotalCount > p.rows
+	return p.request.NextToken == "" && p.NextToken == "" && p.TotalCount > p.received
 }
 
 // ids returns the readable ids of the instances on the page.
 func (p *instancePage) ids() []string {
-	ids := make([]string, 0, p.rows)
+	ids := make([]string, 0, p.received)
 	for i := range p.Instances {
 		ids = append(ids, p.Instances[i].InstanceID)
 	}
@@ -47,8 +47,8 @@ func (c *Client) fetchPage(ctx context.Context, mode retryMode, req DescribeInst
 	if err != nil {
 		return nil, err
 	}
-	rows := resp.rows()
-	return &instancePage{resp, req, rows, rows == 0 && resp.NextToken == ""}, nil
+	received := resp.instanceCount()
+	return &instancePage{resp, req, received, received == 0 && resp.NextToken == ""}, nil
 }
 
 // tokenPages yields the pages of one request by following NextToken. If the server supports only page numbers,
@@ -150,8 +150,8 @@ const maxSweeps = 5
 // An instance can be missed if equal numbers of instances are created and deleted between two requests. Only tokens
 // avoid this problem.
 func (c *Client) numberedPages(ctx context.Context, mode retryMode, first *instancePage, listed *idHashes, yield func(*instancePage, error) bool) {
-	s := sweep{client: c, mode: mode, request: first.request, listed: listed, unnamed: first.rows - len(listed.hashes), total: -1, yield: yield}
-	from := first.rows/s.pageSize() + 1
+	s := sweep{client: c, mode: mode, request: first.request, listed: listed, unnamed: first.received - len(listed.hashes), total: -1, yield: yield}
+	from := first.received/s.pageSize() + 1
 	for range maxSweeps {
 		repeat, err := s.read(ctx, from)
 		if err != nil && !refusesPageNumbers(err) {
@@ -207,7 +207,7 @@ func (s *sweep) read(ctx context.Context, from int) (repeat bool, err error) {
 			return false, err
 		}
 		page.request, page.NextToken = s.request, ""
-		page.emptyEnd = page.rows == 0 && page.TotalCount < s.known()
+		page.emptyLast = page.received == 0 && page.TotalCount < s.known()
 		if idle++; s.listed.add(page.ids()) > 0 {
 			idle = 0
 		}
@@ -216,7 +216,7 @@ func (s *sweep) read(ctx context.Context, from int) (repeat bool, err error) {
 		if !s.yield(page, nil) {
 			return false, nil
 		}
-		if page.rows == 0 || req.PageNumber*req.PageSize >= s.total {
+		if page.received == 0 || req.PageNumber*req.PageSize >= s.total {
 			break
 		}
 	}

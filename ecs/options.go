@@ -51,7 +51,9 @@ type Options struct {
 	// is logged.
 	Logger *slog.Logger
 	// OnAttempt, if not nil, is called after every HTTP request, before the call continues. It should return quickly,
-	// and must be safe for concurrent use because requests may be sent in parallel.
+	// and must be safe for concurrent use because requests may be sent in parallel. If OnAttempt panics, the call or
+	// listing ends, and its caller receives the panic; a stream of StreamInstances panics in Stop and Err. The client
+	// can still be used afterwards.
 	OnAttempt func(Attempt)
 	// UserAgent is appended to this module's User-Agent header. It must be printable ASCII.
 	UserAgent string

@@ -130,7 +130,7 @@ func (c *Client) inRegions(ctx context.Context, regions []string, req DescribeIn
 	if opts != nil {
 		o = *opts
 	}
-	_, err := req.split(ctx)
+	_, err := req.splitLists(ctx)
 	switch {
 	case err == nil && req.NextToken != "":
 		err = invalid("NextToken", "must be empty to list several regions, because a token belongs to a single region")
@@ -180,7 +180,7 @@ func (c *Client) inRegions(ctx context.Context, regions []string, req DescribeIn
 // concurrently. The semaphore large limits the number of large regions that are listed at the same time.
 func (c *Client) listRegion(ctx context.Context, req DescribeInstancesRequest, workers int, large chan struct{}, deliver deliverFunc) error {
 	l := c.newListing()
-	requests, err := req.split(ctx)
+	requests, err := req.splitLists(ctx)
 	if err != nil || len(requests) > 1 || req.InstanceIDs != nil || !req.isDivisible(requests, workers) {
 		return l.listAll(ctx, req, deliver)
 	}

@@ -45,7 +45,7 @@ func inRegions(t *testing.T, c *ecs.Client, regions []string, req ecs.DescribeIn
 
 func TestAllRegions(t *testing.T) {
 	t.Parallel()
-	story(t, "nil means all regions", func(t *testing.T) {
+	inVirtualTime(t, "nil means all regions", func(t *testing.T) {
 		fleet := ecstest.Fleet(800, 7)
 		srv := newCloud(t, nil, fleet...)
 		byRegion := map[string][]string{}
@@ -67,20 +67,20 @@ func TestAllRegions(t *testing.T) {
 		for _, list := range byRegion {
 			pages += (len(list) + 99) / 100
 		}
-		srv.asked(map[string]int{"DescribeRegions": 1, listed: pages, dryRan: 29 - len(byRegion)})
+		srv.wantRequests(map[string]int{"DescribeRegions": 1, listed: pages, dryRan: 29 - len(byRegion)})
 	})
-	story(t, "an empty list means no regions, duplicates are removed", func(t *testing.T) {
+	inVirtualTime(t, "an empty list means no regions, duplicates are removed", func(t *testing.T) {
 		srv := newCloud(t, nil, numbered(3, "cn-beijing")...)
 		if got, failed, err := inRegions(t, srv.client, []string{}, ecs.DescribeInstancesRequest{}); len(got) != 0 || len(failed) != 0 || err != nil {
 			t.Error(got, failed, err)
 		}
-		srv.asked(map[string]int{})
+		srv.wantRequests(map[string]int{})
 		if got, failed, err := inRegions(t, srv.client, []string{"cn-beijing", "cn-beijing"}, ecs.DescribeInstancesRequest{}); len(got) != 3 || len(failed) != 0 || err != nil {
 			t.Error(got, failed, err)
 		}
-		srv.asked(map[string]int{listed: 1})
+		srv.wantRequests(map[string]int{listed: 1})
 	})
-	story(t, "thirty regions take as long as the largest", func(t *testing.T) {
+	inVirtualTime(t, "thirty regions take as long as the largest", func(t *testing.T) {
 		var fleet []ecs.Instance
 		var regions []string
 		for i := range 30 {
@@ -102,7 +102,7 @@ func TestAllRegions(t *testing.T) {
 
 func TestFailingRegions(t *testing.T) {
 	t.Parallel()
-	story(t, "other regions continue", func(t *testing.T) {
+	inVirtualTime(t, "other regions continue", func(t *testing.T) {
 		fleet := slices.Concat(numbered(250, "cn-beijing"), numbered(120, "cn-shanghai"), numbered(110, "cn-shenzhen"))
 		fleet[0] = spoiled(fleet[0])
 		srv := newCloud(t, nil, fleet...)
@@ -127,7 +127,7 @@ func TestFailingRegions(t *testing.T) {
 			t.Errorf("failed: %v", failed)
 		}
 	})
-	story(t, "the error message contains the region once", func(t *testing.T) {
+	inVirtualTime(t, "the error message contains the region once", func(t *testing.T) {
 		srv := newCloud(t, nil)
 		for _, err := range srv.client.InstancesInRegions(t.Context(), []string{"cn-nowhere"}, ecs.DescribeInstancesRequest{}, nil) {
 			if strings.Count(err.Error(), "cn-nowhere") != 1 || strings.Contains(err.Error(), "\n") {
@@ -135,7 +135,7 @@ func TestFailingRegions(t *testing.T) {
 			}
 		}
 	})
-	story(t, "a capped region is reported as a RegionError", func(t *testing.T) {
+	inVirtualTime(t, "a capped region is reported as a RegionError", func(t *testing.T) {
 		srv := newCloud(t, nil, numbered(1500, "cn-beijing", func(_ int, i *ecs.Instance) { i.Tags = []ecs.Tag{{Key: "k"}} })...)
 		c := srv.denying(ecs.Options{}, "ListTagResources")
 		got, failed, err := inRegions(t, c, []string{"cn-beijing", "cn-shanghai"}, ecs.DescribeInstancesRequest{Tags: []ecs.Tag{{Key: "k"}}})
@@ -143,7 +143,7 @@ func TestFailingRegions(t *testing.T) {
 			t.Errorf("%d instances, %v, %v", len(got), failed, err)
 		}
 	})
-	story(t, "a failed list of regions ends the listing", func(t *testing.T) {
+	inVirtualTime(t, "a failed list of regions ends the listing", func(t *testing.T) {
 		srv := newCloud(t, nil, numbered(1, "cn-beijing")...)
 		c := srv.denying(ecs.Options{}, "DescribeRegions")
 		got, failed, err := inRegions(t, c, nil, ecs.DescribeInstancesRequest{})
@@ -157,12 +157,12 @@ func TestFailingRegions(t *testing.T) {
 			t.Error(got, failed, err)
 		}
 	})
-	story(t, "NextToken is rejected", func(t *testing.T) {
+	inVirtualTime(t, "NextToken is rejected", func(t *testing.T) {
 		srv := newCloud(t, nil)
 		if _, _, err := inRegions(t, srv.client, nil, ecs.DescribeInstancesRequest{NextToken: "t"}); !errors.Is(err, ecs.ErrInvalidParameter) {
 			t.Error(err)
 		}
-		srv.asked(map[string]int{})
+		srv.wantRequests(map[string]int{})
 	})
 }
 
@@ -193,7 +193,7 @@ func TestEmptyRegions(t *testing.T) {
 		{name: "a failed region has no dry run", faults: []ecstest.Fault{{Region: "cn-beijing", Code: "InvalidParameter"}}, dry: 3},
 		{name: "an empty id list needs no permission", deny: true, req: ecs.DescribeInstancesRequest{InstanceIDs: []string{}}},
 	} {
-		story(t, tt.name, func(t *testing.T) {
+		inVirtualTime(t, tt.name, func(t *testing.T) {
 			srv := newCloud(t, nil, tt.fleet...)
 			client := srv.as(&tt.opts)
 			if tt.deny {
@@ -214,12 +214,12 @@ func TestEmptyRegions(t *testing.T) {
 			if !slices.Equal(forbidden, tt.failed) {
 				t.Errorf("denied in %v, want %v (%v)", forbidden, tt.failed, failed)
 			}
-			if n := srv.arrived()[dryRan]; n != tt.dry {
+			if n := srv.requestCounts()[dryRan]; n != tt.dry {
 				t.Errorf("got %d dry runs, want %d", n, tt.dry)
 			}
 		})
 	}
-	story(t, "denied regions are checked in parallel", func(t *testing.T) {
+	inVirtualTime(t, "denied regions are checked in parallel", func(t *testing.T) {
 		srv := newCloud(t, nil)
 		srv.Configure(func(s *ecstest.Settings) { s.Latency = 50 * time.Millisecond })
 		c := srv.denying(ecs.Options{}, "DescribeInstances")
@@ -275,7 +275,7 @@ func TestEndpointOfEachRegion(t *testing.T) {
 // TestThrottledRegionHoldsUpNoOther checks that throttling in one region does not delay requests in another region.
 func TestThrottledRegionHoldsUpNoOther(t *testing.T) {
 	t.Parallel()
-	story(t, "", func(t *testing.T) {
+	inVirtualTime(t, "", func(t *testing.T) {
 		srv := newCloud(t, nil, slices.Concat(numbered(300, "cn-beijing"), numbered(300, "cn-shanghai"))...)
 		srv.Configure(func(s *ecstest.Settings) { s.Latency = 20 * time.Millisecond })
 		srv.Inject(ecstest.Fault{Region: "cn-beijing", Code: "Throttling.User", Header: http.Header{"X-Acs-Retry-After": {"5000"}}})
@@ -295,7 +295,7 @@ func TestThrottledRegionHoldsUpNoOther(t *testing.T) {
 
 func TestDescribeRegions(t *testing.T) {
 	t.Parallel()
-	story(t, "", func(t *testing.T) {
+	inVirtualTime(t, "", func(t *testing.T) {
 		srv := newCloud(t, nil)
 		resp, err := srv.client.DescribeRegions(t.Context(), ecs.DescribeRegionsRequest{AcceptLanguage: "en-US"})
 		if err != nil || resp.RequestID == "" || len(resp.Regions) != 29 {

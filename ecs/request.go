@@ -2,7 +2,6 @@ package ecs
 
 import (
 	"cmp"
-	"context"
 	"fmt"
 	"net/url"
 	"slices"
@@ -255,47 +254,6 @@ func (r DescribeInstancesRequest) matchesNothing() bool {
 	return slices.ContainsFunc(lists[:], func(l requestList) bool {
 		return l.field != "IPv6Addresses" && l.values != nil && len(l.values) == 0
 	})
-}
-
-// split returns the requests that a listing sends, with at most 100 elements in each list. It returns an error if the
-// request cannot succeed in a listing.
-func (r DescribeInstancesRequest) split(ctx context.Context) ([]DescribeInstancesRequest, error) {
-	if ctx == nil {
-		return nil, errNilContext
-	}
-	if r.PageNumber != 0 || r.PageSize != 0 {
-		return nil, invalid("PageNumber and PageSize", "apply only to a single DescribeInstances call: set MaxResults to choose the page size of a listing")
-	}
-	if r.MaxResults == 0 {
-		r.MaxResults = maxPerRequest
-	}
-	var long *requestList
-	for _, l := range r.lists() {
-		if l.values = unique(l.values); len(l.values) <= maxPerRequest {
-			l.set(&r, l.values)
-			continue
-		}
-		if long != nil {
-			return nil, invalid(l.field, "has more than %[2]d elements, as does %[1]s: a listing accepts only one list of this length, so divide one of the lists among several listings", long.field, maxPerRequest)
-		}
-		long = &l
-	}
-	if long == nil {
-		return []DescribeInstancesRequest{r}, r.validate()
-	}
-	if r.NextToken != "" {
-		return nil, invalid("NextToken", "must be empty if %[2]s has more than %[1]d elements, because the listing then combines several requests", maxPerRequest, long.field)
-	}
-	if err := checkElements(long.field, long.values); err != nil { // validate checks only the first batch
-		return nil, err
-	}
-	var batches []DescribeInstancesRequest
-	for values := range slices.Chunk(long.values, maxPerRequest) {
-		batch := r
-		long.set(&batch, values)
-		batches = append(batches, batch)
-	}
-	return batches, batches[0].validate()
 }
 
 // unique returns the list without duplicates, in its original order. A nil list remains nil.

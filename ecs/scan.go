@@ -51,7 +51,7 @@ func (c *Client) scan(ctx context.Context, req DescribeInstancesRequest, opts *S
 	if opts != nil {
 		o = *opts
 	}
-	requests, err := req.split(ctx)
+	requests, err := req.splitLists(ctx)
 	switch {
 	case err == nil && req.NextToken != "":
 		err = invalid("NextToken", "must be empty, because a scan always lists from the beginning")
@@ -171,7 +171,7 @@ func (s *scanWorkers) work(ctx context.Context) iter.Seq2[*instancePage, error] 
 func (s *scanWorkers) list(ctx context.Context, w *window, yield func(*instancePage, error) bool) bool {
 	for page, err := range s.client.tokenPages(ctx, s.mode, w.request(s.req), new(idHashes).add) {
 		if err == nil {
-			s.update(func(p *scanPlan) { p.listed(w, page.rows) })
+			s.update(func(p *scanPlan) { p.listed(w, page.received) })
 		}
 		if !yield(page, err) || err != nil {
 			return false

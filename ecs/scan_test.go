@@ -73,14 +73,14 @@ func TestScanIsExact(t *testing.T) {
 				if n == 10_000 && exclusive && name != "uniform" {
 					continue // TestScanOfALargeFleet covers these bounds
 				}
-				story(t, fmt.Sprintf("%s/%d/exclusive=%v", name, n, exclusive), func(t *testing.T) {
+				inVirtualTime(t, fmt.Sprintf("%s/%d/exclusive=%v", name, n, exclusive), func(t *testing.T) {
 					fleet := fleetOf(n, created)
 					srv := newCloud(t, nil, fleet...)
 					srv.Configure(func(s *ecstest.Settings) { s.ExclusiveTimes, s.Latency = exclusive, round })
 					start := time.Now()
 					sameOnce(t, scanned(t, srv.client, ecs.DescribeInstancesRequest{}, 16), fleet)
 					took := int(time.Since(start) / round)
-					t.Logf("%d requests in %d rounds: %v", len(srv.Requests()), took, srv.arrived())
+					t.Logf("%d requests in %d rounds: %v", len(srv.Requests()), took, srv.requestCounts())
 					if limit := most[name][n]; limit > 0 && took > limit || n > 0 && n <= 100 && took != 1 {
 						t.Errorf("took %d rounds, want at most %d", took, max(limit, 1))
 					}
@@ -98,7 +98,7 @@ func TestScanIsExact(t *testing.T) {
 func TestScanWithASlowClock(t *testing.T) {
 	t.Parallel()
 	for _, slow := range []time.Duration{0, time.Hour, 24 * time.Hour, 3 * 365 * 24 * time.Hour} {
-		story(t, slow.String(), func(t *testing.T) {
+		inVirtualTime(t, slow.String(), func(t *testing.T) {
 			now := time.Now().Add(slow)
 			o := &oddECS{rows: rowsOf(10_000, rand.New(rand.NewPCG(1, 2)), func(i int) time.Time { return shapes["young"](i, 0, now) }), latency: 20 * time.Millisecond}
 			start := time.Now()
@@ -150,7 +150,7 @@ func TestScanInOrder(t *testing.T) {
 			return rows
 		}, 16},
 	} {
-		story(t, name, func(t *testing.T) {
+		inVirtualTime(t, name, func(t *testing.T) {
 			rng := rand.New(rand.NewPCG(1, 2))
 			rows := bursts(rng, time.Now())
 			slices.SortStableFunc(rows, func(a, b row) int { return a.created.Compare(b.created) })
@@ -170,7 +170,7 @@ func TestScanInOrder(t *testing.T) {
 func TestScanPanics(t *testing.T) {
 	t.Parallel()
 	for name, attempt := range map[string]int32{"first counts": 1, "counts while listing": 20, "pages": 60} {
-		story(t, name, func(t *testing.T) {
+		inVirtualTime(t, name, func(t *testing.T) {
 			srv := newCloud(t, nil, fleetOf(volume(10_000, 6_000), shapes["bursts"])...)
 			srv.Configure(func(s *ecstest.Settings) { s.Latency = 20 * time.Millisecond })
 			var attempts atomic.Int32
@@ -183,7 +183,7 @@ func TestScanPanics(t *testing.T) {
 				if p := recover(); p == nil || !strings.Contains(fmt.Sprint(p), "a bug in the hook") {
 					t.Errorf("recovered %v", p)
 				}
-				srv.still()
+				srv.noMoreRequests()
 			}()
 			_, err := collect(c.ScanInstances(t.Context(), ecs.DescribeInstancesRequest{}, nil))
 			t.Errorf("the scan ended with %v", err)
@@ -194,7 +194,7 @@ func TestScanPanics(t *testing.T) {
 // TestRegionsScanALargeOne checks that listing all regions takes only slightly longer than scanning the largest region.
 func TestRegionsScanALargeOne(t *testing.T) {
 	t.Parallel()
-	story(t, "", func(t *testing.T) {
+	inVirtualTime(t, "", func(t *testing.T) {
 		fleet := fleetOf(volume(10_000, 3_000), shapes["uniform"])
 		large := fleet
 		regions := []string{"cn-hangzhou"}
@@ -227,7 +227,7 @@ func TestScanOfALargeFleet(t *testing.T) {
 		if testing.Short() && name != "uniform" {
 			continue
 		}
-		story(t, name, func(t *testing.T) {
+		inVirtualTime(t, name, func(t *testing.T) {
 			rng := rand.New(rand.NewPCG(1, 2))
 			now := time.Now()
 			o := &oddECS{rows: rowsOf(n, rng, func(i int) time.Time { return created(i, n, now) }), latency: 20 * time.Millisecond, seconds: rng.IntN(2) == 0, beforeExcluded: true}
@@ -268,7 +268,7 @@ func TestScanOfOddServers(t *testing.T) {
 	}
 	for name, lie := range lies {
 		for seed := range volume[uint64](8, 2) {
-			story(t, fmt.Sprintf("%s/%d", name, seed), func(t *testing.T) {
+			inVirtualTime(t, fmt.Sprintf("%s/%d", name, seed), func(t *testing.T) {
 				rng := rand.New(rand.NewPCG(seed, 7))
 				now := time.Now()
 				span := []time.Duration{time.Minute, time.Hour, 24 * time.Hour, 20000 * time.Hour}[rng.IntN(4)]
@@ -287,7 +287,7 @@ func TestScanOfOddServers(t *testing.T) {
 func TestScanWithoutCounts(t *testing.T) {
 	t.Parallel()
 	for _, pages := range []int{1, 2} { // 1 rejects requests in page mode, 2 treats them as token mode
-		story(t, fmt.Sprint(pages), func(t *testing.T) {
+		inVirtualTime(t, fmt.Sprint(pages), func(t *testing.T) {
 			rng := rand.New(rand.NewPCG(1, 2))
 			now := time.Now()
 			o := &oddECS{rows: rowsOf(10_000, rng, func(int) time.Time { return now.Add(-time.Duration(rng.Int64N(int64(5 * 365 * 24 * time.Hour)))) }), pages: pages, latency: 20 * time.Millisecond}
@@ -301,13 +301,13 @@ func TestScanWithoutCounts(t *testing.T) {
 			}
 		})
 	}
-	story(t, "page mode is not supported", func(t *testing.T) {
+	inVirtualTime(t, "page mode is not supported", func(t *testing.T) {
 		fleet := fleetOf(2000, shapes["uniform"])
 		srv := newCloud(t, nil, fleet...)
 		srv.Configure(func(s *ecstest.Settings) { s.NoPageMode = true })
 		sameOnce(t, scanned(t, srv.client, ecs.DescribeInstancesRequest{}, 8), fleet)
 	})
-	story(t, "counts begin to fail during the scan", func(t *testing.T) {
+	inVirtualTime(t, "counts begin to fail during the scan", func(t *testing.T) {
 		fleet := fleetOf(10_000, shapes["uniform"])
 		srv := newCloud(t, nil, fleet...)
 		srv.Inject(ecstest.Fault{Match: is(count1), Skip: 8, Code: "InvalidParameter", Times: -1})
@@ -321,7 +321,7 @@ func TestScanOfAMovingFleet(t *testing.T) {
 		if testing.Short() && name != "uniform" && name != "bursts" {
 			continue
 		}
-		story(t, name, func(t *testing.T) {
+		inVirtualTime(t, name, func(t *testing.T) {
 			fleet := fleetOf(3000, created)
 			srv := newCloud(t, nil, fleet...)
 			rng := rand.New(rand.NewPCG(3, 4))
@@ -398,7 +398,7 @@ func TestScanUnderTrouble(t *testing.T) {
 		},
 	} {
 		for _, workers := range volume([]int{1, 5, 64}, []int{5}) {
-			story(t, fmt.Sprintf("%s/%d", name, workers), func(t *testing.T) {
+			inVirtualTime(t, fmt.Sprintf("%s/%d", name, workers), func(t *testing.T) {
 				all := fleet()
 				srv := newCloud(t, nil, all...)
 				srv.Configure(func(s *ecstest.Settings) { s.Latency = 20 * time.Millisecond })
@@ -459,7 +459,7 @@ func TestScanWithFilters(t *testing.T) {
 		"unknown address":          {PublicIPAddresses: []string{"192.0.2.1"}},
 	} {
 		for _, exclusive := range volume([]bool{false, true}, []bool{true}) {
-			story(t, fmt.Sprintf("%s/exclusive=%v", name, exclusive), func(t *testing.T) {
+			inVirtualTime(t, fmt.Sprintf("%s/exclusive=%v", name, exclusive), func(t *testing.T) {
 				srv := newCloud(t, nil, fleet...)
 				srv.Configure(func(s *ecstest.Settings) { s.ExclusiveTimes = exclusive })
 				want, err := collect(srv.client.Instances(t.Context(), req))
@@ -492,7 +492,7 @@ func TestScanWithFilters(t *testing.T) {
 
 func TestScanDelivers(t *testing.T) {
 	t.Parallel()
-	story(t, "the first page is yielded immediately", func(t *testing.T) {
+	inVirtualTime(t, "the first page is yielded immediately", func(t *testing.T) {
 		fleet := fleetOf(1_000, shapes["uniform"])
 		srv := newCloud(t, nil, fleet...)
 		srv.Configure(func(s *ecstest.Settings) { s.Latency = 20 * time.Millisecond })
@@ -504,7 +504,7 @@ func TestScanDelivers(t *testing.T) {
 			break
 		}
 	})
-	story(t, "pages are not requested far ahead of a slow consumer", func(t *testing.T) {
+	inVirtualTime(t, "pages are not requested far ahead of a slow consumer", func(t *testing.T) {
 		fleet := fleetOf(volume(10_000, 3_000), shapes["uniform"])
 		srv := newCloud(t, nil, fleet...)
 		n := 0
@@ -515,13 +515,13 @@ func TestScanDelivers(t *testing.T) {
 			if n++; n%500 == 0 {
 				<-time.After(time.Hour)
 				// Each worker may be one page ahead. Time ranges overlap slightly, which adds some pages.
-				if ahead := srv.arrived()[listed] - (n+99)/100; ahead > 8+1+8 {
+				if ahead := srv.requestCounts()[listed] - (n+99)/100; ahead > 8+1+8 {
 					t.Fatalf("after %d instances, %d pages were requested ahead", n, ahead)
 				}
 			}
 		}
 	})
-	story(t, "all instances are yielded, each unreadable member is reported once", func(t *testing.T) {
+	inVirtualTime(t, "all instances are yielded, each unreadable member is reported once", func(t *testing.T) {
 		fleet := fleetOf(3000, shapes["uniform"])
 		bad := map[string]bool{}
 		for i := range fleet {
@@ -546,7 +546,7 @@ func TestScanDelivers(t *testing.T) {
 		}
 		sameOnce(t, got, fleet)
 	})
-	story(t, "no requests after break", func(t *testing.T) {
+	inVirtualTime(t, "no requests after break", func(t *testing.T) {
 		srv := newCloud(t, nil, fleetOf(5000, shapes["uniform"])...)
 		srv.Configure(func(s *ecstest.Settings) { s.Latency = 20 * time.Millisecond })
 		for _, most := range []int{1, 99, 100, 101, 1500} {
@@ -556,14 +556,14 @@ func TestScanDelivers(t *testing.T) {
 					break
 				}
 			}
-			srv.still()
+			srv.noMoreRequests()
 		}
 	})
-	story(t, "each loop scans from the beginning", func(t *testing.T) {
+	inVirtualTime(t, "each loop scans from the beginning", func(t *testing.T) {
 		fleet := fleetOf(500, shapes["uniform"])
 		srv := newCloud(t, nil, fleet...)
 		scan := srv.client.ScanInstances(t.Context(), ecs.DescribeInstancesRequest{}, nil)
-		srv.asked(map[string]int{})
+		srv.wantRequests(map[string]int{})
 		for range 2 {
 			got, err := collect(scan)
 			if err != nil {
@@ -572,17 +572,17 @@ func TestScanDelivers(t *testing.T) {
 			sameOnce(t, got, fleet)
 		}
 	})
-	story(t, "a capped listing is not divided", func(t *testing.T) {
+	inVirtualTime(t, "a capped listing is not divided", func(t *testing.T) {
 		fleet := taggedFleet(1200)
 		srv := newCloud(t, nil, fleet...)
 		sameOnce(t, scanned(t, srv.client, byTag, 16), matching(fleet, byTag))
-		srv.asked(map[string]int{listed: 12, tagged: 48})
+		srv.wantRequests(map[string]int{listed: 12, tagged: 48})
 	})
-	story(t, "one worker lists page by page", func(t *testing.T) {
+	inVirtualTime(t, "one worker lists page by page", func(t *testing.T) {
 		fleet := fleetOf(500, shapes["uniform"])
 		srv := newCloud(t, nil, fleet...)
 		sameOnce(t, scanned(t, srv.client, ecs.DescribeInstancesRequest{}, 1), fleet)
-		srv.asked(map[string]int{listed: 5})
+		srv.wantRequests(map[string]int{listed: 5})
 	})
 }
 
@@ -593,7 +593,7 @@ func TestScanEndsWithTheFirstError(t *testing.T) {
 		"a later page fails once": {Match: is(listed), Skip: 12},
 		"all later pages fail":    {Match: is(listed), Skip: 12, Times: -1},
 	} {
-		story(t, name, func(t *testing.T) {
+		inVirtualTime(t, name, func(t *testing.T) {
 			srv := newCloud(t, nil, fleetOf(10_000, shapes["uniform"])...)
 			srv.Configure(func(s *ecstest.Settings) { s.Latency = 20 * time.Millisecond })
 			fault.Code = "InvalidParameter"
@@ -602,10 +602,10 @@ func TestScanEndsWithTheFirstError(t *testing.T) {
 			if !errors.Is(err, ecs.ErrInvalidParameter) || len(got) >= 3000 {
 				t.Errorf("got %d instances and error %v", len(got), err)
 			}
-			srv.still()
+			srv.noMoreRequests()
 		})
 	}
-	story(t, "invalid arguments are rejected before a request is sent", func(t *testing.T) {
+	inVirtualTime(t, "invalid arguments are rejected before a request is sent", func(t *testing.T) {
 		srv := newCloud(t, nil)
 		var none context.Context
 		for field, scan := range map[string]func() error{
@@ -626,7 +626,7 @@ func TestScanEndsWithTheFirstError(t *testing.T) {
 				t.Errorf("%s: %v", field, err)
 			}
 		}
-		srv.asked(map[string]int{})
+		srv.wantRequests(map[string]int{})
 	})
 }
 
@@ -643,7 +643,7 @@ func last(seq func(func(ecs.Instance, error) bool)) (last error) {
 func TestScanKeepsToItsWorkers(t *testing.T) {
 	t.Parallel()
 	for _, workers := range volume([]int{2, 3, 8, 64, 1000}, []int{3, 1000}) {
-		story(t, fmt.Sprint(workers), func(t *testing.T) {
+		inVirtualTime(t, fmt.Sprint(workers), func(t *testing.T) {
 			rng := rand.New(rand.NewPCG(1, 2))
 			now := time.Now()
 			o := &oddECS{rows: rowsOf(volume(8000, 2000), rng, func(i int) time.Time { return now.Add(-time.Duration(i) * time.Hour) }), latency: 20 * time.Millisecond}

@@ -25,7 +25,7 @@ func TestSoakOfPermissions(t *testing.T) {
 	if *soakTime > 0 {
 		duration = 10 * time.Minute
 	}
-	story(t, fmt.Sprint(goroutines, " goroutines"), func(t *testing.T) {
+	inVirtualTime(t, fmt.Sprint(goroutines, " goroutines"), func(t *testing.T) {
 		fleet := numbered(230, "cn-hangzhou")
 		srv := newCloud(t, nil, fleet...)
 		srv.Configure(func(s *ecstest.Settings) { s.Latency = 700 * time.Millisecond })

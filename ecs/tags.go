@@ -81,7 +81,7 @@ type TagResource struct {
 // starts a new listing. If the listing fails, the last iteration receives the zero TagResource and the error.
 func (c *Client) ListTagResources(ctx context.Context, req ListTagResourcesRequest) iter.Seq2[TagResource, error] {
 	return func(yield func(TagResource, error) bool) {
-		batches, err := req.split(ctx)
+		batches, err := req.splitIDs(ctx)
 		if err != nil {
 			yield(TagResource{}, invalidCall(listTagResources, c.Region(), err))
 			return
@@ -102,8 +102,9 @@ func (c *Client) ListTagResources(ctx context.Context, req ListTagResourcesReque
 	}
 }
 
-// split returns the requests that a listing of tags sends. It returns an error if the request cannot succeed.
-func (r ListTagResourcesRequest) split(ctx context.Context) ([]ListTagResourcesRequest, error) {
+// splitIDs returns the requests that a listing of tags sends for r: it divides a long list of ids among several
+// requests. It returns an error if the request cannot succeed.
+func (r ListTagResourcesRequest) splitIDs(ctx context.Context) ([]ListTagResourcesRequest, error) {
 	if ctx == nil {
 		return nil, errNilContext
 	}

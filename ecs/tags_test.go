@@ -76,7 +76,7 @@ func TestPastTheCap(t *testing.T) {
 				if capFirst && tt.req.Status == "" {
 					continue // without another filter, the order of the limit and the filters makes no difference
 				}
-				story(t, fmt.Sprintf("%s/%d/capFirst=%v", tt.name, n, capFirst), func(t *testing.T) {
+				inVirtualTime(t, fmt.Sprintf("%s/%d/capFirst=%v", tt.name, n, capFirst), func(t *testing.T) {
 					fleet := taggedFleet(n)
 					srv := newCloud(t, nil, fleet...)
 					srv.Configure(func(s *ecstest.Settings) { s.CapFirst, s.RepeatEndToken, s.NoPageMode = capFirst, n%2 == 0, n == 1001 })
@@ -128,7 +128,7 @@ func TestCostOfTheCap(t *testing.T) {
 		if testing.Short() && tt.n > 300 && tt.name != "beyond the cap" {
 			continue
 		}
-		story(t, tt.name, func(t *testing.T) {
+		inVirtualTime(t, tt.name, func(t *testing.T) {
 			fleet := taggedFleet(tt.n)
 			srv := newCloud(t, nil, fleet...)
 			if tt.set != nil {
@@ -139,7 +139,7 @@ func TestCostOfTheCap(t *testing.T) {
 				t.Fatal(err)
 			}
 			sameOnce(t, got, matching(fleet, tt.req))
-			srv.asked(tt.want)
+			srv.wantRequests(tt.want)
 		})
 	}
 }
@@ -148,7 +148,7 @@ func TestCostOfTheCap(t *testing.T) {
 // without these filters.
 func TestIDsBeyondTheCap(t *testing.T) {
 	t.Parallel()
-	story(t, "the other filters are kept", func(t *testing.T) {
+	inVirtualTime(t, "the other filters are kept", func(t *testing.T) {
 		srv := newCloud(t, nil, taggedFleet(1100)...)
 		req := byStatus
 		req.ResourceGroupID, req.AdditionalAttributes, req.MaxResults = "rg-1", []ecs.AdditionalAttribute{ecs.AdditionalAttributeMetaOptions}, 50
@@ -168,7 +168,7 @@ func TestIDsBeyondTheCap(t *testing.T) {
 			t.Errorf("%d batches", n)
 		}
 	})
-	story(t, "a server without the cap", func(t *testing.T) {
+	inVirtualTime(t, "a server without the cap", func(t *testing.T) {
 		o := &oddECS{rows: rowsOf(1500, rand.New(rand.NewPCG(1, 2)), func(int) time.Time { return time.Time{} })}
 		got, err := collect(o.client(t).Instances(t.Context(), byStatus))
 		if err != nil || len(got) != 1500 || o.lists != 15 || o.counts != 0 {
@@ -177,7 +177,7 @@ func TestIDsBeyondTheCap(t *testing.T) {
 	})
 	for name, req := range map[string]ecs.DescribeInstancesRequest{"tag": byTag, "group": byGroup, "tag and group": byBoth, "tags": byTags, "tag and status": byStatus} {
 		for _, called := range []string{"Instances", "ScanInstances"} {
-			story(t, "the caller's ids/"+name+"/"+called, func(t *testing.T) {
+			inVirtualTime(t, "the caller's ids/"+name+"/"+called, func(t *testing.T) {
 				// If there are two tags, half of the instances have both.
 				fleet := taggedFleet(1100 * max(len(req.Tags), 1))
 				srv := newCloud(t, nil, fleet...)
@@ -195,7 +195,7 @@ func TestIDsBeyondTheCap(t *testing.T) {
 					t.Fatal(err)
 				}
 				sameOnce(t, got, matching(some, req))
-				if n := srv.arrived()[tagged]; n != 0 {
+				if n := srv.requestCounts()[tagged]; n != 0 {
 					t.Errorf("%d requests for tags", n)
 				}
 			})
@@ -235,7 +235,7 @@ func TestClosedCap(t *testing.T) {
 		{name: "ListTagResources omits some listed instances", req: byTag, fault: ecstest.Fault{Body: rows(matching(fleet, byTag)[500:])}, delivered: 1100, text: "500 of the 1000"},
 		{name: "ListTagResources returns resources without an id", req: byTag, fault: ecstest.Fault{Body: rows(make([]ecs.Instance, 3))}, delivered: 1000, text: "returned only 0"},
 	} {
-		story(t, tt.name, func(t *testing.T) {
+		inVirtualTime(t, tt.name, func(t *testing.T) {
 			srv := newCloud(t, nil, fleet...)
 			srv.Configure(func(s *ecstest.Settings) { s.CapFirst = tt.capFirst })
 			client := srv.client
@@ -256,7 +256,7 @@ func TestClosedCap(t *testing.T) {
 			}
 		})
 	}
-	story(t, "continued from a token", func(t *testing.T) {
+	inVirtualTime(t, "continued from a token", func(t *testing.T) {
 		srv := newCloud(t, nil, fleet...)
 		first, err := srv.client.DescribeInstances(t.Context(), ecs.DescribeInstancesRequest{Tags: byTag.Tags, MaxResults: 100})
 		if err != nil {
@@ -267,7 +267,7 @@ func TestClosedCap(t *testing.T) {
 			t.Errorf("got %d instances and error %v", len(got), err)
 		}
 	})
-	story(t, "continued from a token, far from the cap", func(t *testing.T) {
+	inVirtualTime(t, "continued from a token, far from the cap", func(t *testing.T) {
 		srv := newCloud(t, nil, taggedFleet(500)...)
 		first, err := srv.client.DescribeInstances(t.Context(), ecs.DescribeInstancesRequest{Tags: byTag.Tags, MaxResults: 100})
 		if err != nil {
@@ -282,7 +282,7 @@ func TestClosedCap(t *testing.T) {
 
 func TestCapInAMovingFleet(t *testing.T) {
 	t.Parallel()
-	story(t, "repeated instances do not hide the cap", func(t *testing.T) {
+	inVirtualTime(t, "repeated instances do not hide the cap", func(t *testing.T) {
 		fleet := taggedFleet(1100)
 		srv := newCloud(t, nil, fleet...)
 		srv.Configure(func(s *ecstest.Settings) { s.Overlap = 3 })
@@ -292,7 +292,7 @@ func TestCapInAMovingFleet(t *testing.T) {
 		}
 		sameOnce(t, got, matching(fleet, byTag))
 	})
-	story(t, "instances are released during the listing", func(t *testing.T) {
+	inVirtualTime(t, "instances are released during the listing", func(t *testing.T) {
 		fleet := taggedFleet(1100)
 		srv := newCloud(t, nil, fleet...)
 		all := matching(fleet, byTag)
@@ -310,7 +310,7 @@ func TestCapInAMovingFleet(t *testing.T) {
 			t.Errorf("got %d instances", n)
 		}
 	})
-	story(t, "an instance that loses its tag during the listing is not yielded", func(t *testing.T) {
+	inVirtualTime(t, "an instance that loses its tag during the listing is not yielded", func(t *testing.T) {
 		fleet := taggedFleet(2200)
 		srv := newCloud(t, nil, fleet...)
 		stale := matching(fleet, byTags)[1050].InstanceID
@@ -326,7 +326,7 @@ func TestCapInAMovingFleet(t *testing.T) {
 			t.Errorf("%d instances, stale %d, %v", len(got), got[stale], err)
 		}
 	})
-	story(t, "unreadable instances are yielded and reported once", func(t *testing.T) {
+	inVirtualTime(t, "unreadable instances are yielded and reported once", func(t *testing.T) {
 		fleet := taggedFleet(1100)
 		all := matching(fleet, byTag)
 		bad := []string{all[10].InstanceID, all[999].InstanceID, all[1050].InstanceID}
@@ -350,7 +350,7 @@ func TestCapInAMovingFleet(t *testing.T) {
 			t.Errorf("unreadable: %v, want %v", named, bad)
 		}
 	})
-	story(t, "a listing reports both a cap and unreadable instances", func(t *testing.T) {
+	inVirtualTime(t, "a listing reports both a cap and unreadable instances", func(t *testing.T) {
 		fleet := taggedFleet(1100)
 		for i := range fleet {
 			if i == 31 {
@@ -375,7 +375,7 @@ func TestCountsAreAHint(t *testing.T) {
 			if !before && name == "too few" {
 				continue // nothing contradicts this count, so the client relies on it
 			}
-			story(t, fmt.Sprintf("%s/matches before the cap=%v", name, before), func(t *testing.T) {
+			inVirtualTime(t, fmt.Sprintf("%s/matches before the cap=%v", name, before), func(t *testing.T) {
 				fleet := taggedFleet(1150)
 				for i := range fleet[:2*1050] {
 					if !before {
@@ -407,13 +407,13 @@ func TestListTagResources(t *testing.T) {
 		return rows, nil
 	}
 	for _, repeat := range []bool{false, true} {
-		story(t, fmt.Sprintf("one element for each tag of a resource/repeated end token=%v", repeat), func(t *testing.T) {
+		inVirtualTime(t, fmt.Sprintf("one element for each tag of a resource/repeated end token=%v", repeat), func(t *testing.T) {
 			fleet := taggedFleet(200)
 			srv := newCloud(t, nil, fleet...)
 			srv.Configure(func(s *ecstest.Settings) { s.RepeatEndToken = repeat })
 			list := srv.client.ListTagResources(t.Context(), ecs.ListTagResourcesRequest{Tags: byTag.Tags})
-			srv.asked(map[string]int{}) // no request is sent before the loop starts
-			for range 2 {               // each loop lists from the beginning
+			srv.wantRequests(map[string]int{}) // no request is sent before the loop starts
+			for range 2 {                      // each loop lists from the beginning
 				rows, err := rowsOf(list)
 				if err != nil || len(rows) != 400 {
 					t.Fatalf("got %d tag resources and error %v", len(rows), err)
@@ -422,10 +422,10 @@ func TestListTagResources(t *testing.T) {
 					t.Errorf("got %+v, want %+v", rows[0], want)
 				}
 			}
-			srv.asked(map[string]int{tagged: 16})
+			srv.wantRequests(map[string]int{tagged: 16})
 		})
 	}
-	story(t, "by id", func(t *testing.T) {
+	inVirtualTime(t, "by id", func(t *testing.T) {
 		fleet := taggedFleet(100)
 		srv := newCloud(t, nil, fleet...)
 		rows, err := rowsOf(srv.client.ListTagResources(t.Context(), ecs.ListTagResourcesRequest{ResourceIDs: ids(fleet[:2])}))
@@ -433,7 +433,7 @@ func TestListTagResources(t *testing.T) {
 			t.Errorf("%v, %v", rows, err)
 		}
 	})
-	story(t, "ids are sent in batches, without duplicates", func(t *testing.T) {
+	inVirtualTime(t, "ids are sent in batches, without duplicates", func(t *testing.T) {
 		fleet := taggedFleet(120)
 		srv := newCloud(t, nil, fleet...)
 		rows, err := rowsOf(srv.client.ListTagResources(t.Context(), ecs.ListTagResourcesRequest{ResourceIDs: append(ids(fleet), ids(fleet[:5])...), Tags: byTag.Tags}))
@@ -455,7 +455,7 @@ func TestListTagResources(t *testing.T) {
 			t.Errorf("%d of %d ids were sent", len(sent), len(fleet))
 		}
 	})
-	story(t, "tag filters", func(t *testing.T) {
+	inVirtualTime(t, "tag filters", func(t *testing.T) {
 		srv := newCloud(t, nil)
 		srv.Inject(ecstest.Fault{Body: []byte(`{"NextToken":"","TagResources":{"TagResource":[]}}`)})
 		req := ecs.ListTagResourcesRequest{TagFilters: []ecs.TagFilter{{TagKey: "env", TagValues: []string{"prod", "test"}}, {TagKey: "owner"}}}
@@ -467,7 +467,7 @@ func TestListTagResources(t *testing.T) {
 			t.Errorf("sent %v", p)
 		}
 	})
-	story(t, "an error ends the listing", func(t *testing.T) {
+	inVirtualTime(t, "an error ends the listing", func(t *testing.T) {
 		srv := newCloud(t, nil, taggedFleet(100)...)
 		srv.Inject(ecstest.Fault{Skip: 1, Code: "InternalError", Times: -1})
 		n := 0
@@ -484,7 +484,7 @@ func TestListTagResources(t *testing.T) {
 			t.Errorf("got %d tag resources and error %v", n, last)
 		}
 	})
-	story(t, "the server repeats tokens in a cycle", func(t *testing.T) {
+	inVirtualTime(t, "the server repeats tokens in a cycle", func(t *testing.T) {
 		srv := newCloud(t, nil, taggedFleet(1)...)
 		turn := 0
 		srv.Configure(func(s *ecstest.Settings) {
@@ -499,7 +499,7 @@ func TestListTagResources(t *testing.T) {
 			t.Errorf("got %d requests and error %v", len(srv.Requests()), err)
 		}
 	})
-	story(t, "invalid arguments are rejected before a request is sent", func(t *testing.T) {
+	inVirtualTime(t, "invalid arguments are rejected before a request is sent", func(t *testing.T) {
 		srv := newCloud(t, nil)
 		var none context.Context
 		for field, list := range map[string]iter.Seq2[ecs.TagResource, error]{
@@ -515,14 +515,14 @@ func TestListTagResources(t *testing.T) {
 				t.Errorf("%s: %v", field, err)
 			}
 		}
-		srv.asked(map[string]int{})
+		srv.wantRequests(map[string]int{})
 	})
-	story(t, "no requests after break", func(t *testing.T) {
+	inVirtualTime(t, "no requests after break", func(t *testing.T) {
 		srv := newCloud(t, nil, taggedFleet(500)...)
 		srv.Configure(func(s *ecstest.Settings) { s.Latency = 20 * time.Millisecond })
 		for range srv.client.ListTagResources(t.Context(), ecs.ListTagResourcesRequest{Tags: byTag.Tags}) {
 			break
 		}
-		srv.asked(map[string]int{tagged: 1})
+		srv.wantRequests(map[string]int{tagged: 1})
 	})
 }

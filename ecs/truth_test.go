@@ -97,7 +97,7 @@ func TestPermissionWithdrawnMidway(t *testing.T) {
 	t.Parallel()
 	for name := range truthForms(nil) {
 		for after := range 4 {
-			story(t, fmt.Sprintf("%s/after %d pages", name, after), func(t *testing.T) {
+			inVirtualTime(t, fmt.Sprintf("%s/after %d pages", name, after), func(t *testing.T) {
 				o := &oddECS{rows: fleetOfRows(450), latency: 10 * time.Millisecond}
 				o.intercept = func(q url.Values, n int) (int, []byte) {
 					if n > after || n == 0 {
@@ -123,7 +123,7 @@ func TestPermissionAwayForAMoment(t *testing.T) {
 	t.Parallel()
 	for name := range truthForms(nil) {
 		for page := 2; page <= 4; page++ {
-			story(t, fmt.Sprintf("%s/page %d", name, page), func(t *testing.T) {
+			inVirtualTime(t, fmt.Sprintf("%s/page %d", name, page), func(t *testing.T) {
 				o := &oddECS{rows: fleetOfRows(450), latency: 10 * time.Millisecond}
 				pages := 0
 				o.intercept = func(q url.Values, n int) (int, []byte) {
@@ -158,7 +158,7 @@ func TestPermissionThatComesLate(t *testing.T) {
 		return o
 	}
 	for name := range truthForms(nil) {
-		story(t, name, func(t *testing.T) {
+		inVirtualTime(t, name, func(t *testing.T) {
 			o := late(150)
 			got, err := collect(truthForms(o.rows)[name](o.client(t), t.Context(), ecs.DescribeInstancesRequest{}))
 			if err != nil || len(got) != 150 {
@@ -166,13 +166,13 @@ func TestPermissionThatComesLate(t *testing.T) {
 			}
 		})
 	}
-	story(t, "GetInstance", func(t *testing.T) {
+	inVirtualTime(t, "GetInstance", func(t *testing.T) {
 		o := late(1)
 		if _, err := o.client(t).GetInstance(t.Context(), o.rows[0].id); err != nil {
 			t.Error(err)
 		}
 	})
-	story(t, "WaitUntilGone", func(t *testing.T) {
+	inVirtualTime(t, "WaitUntilGone", func(t *testing.T) {
 		o := late(1)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
@@ -182,7 +182,7 @@ func TestPermissionThatComesLate(t *testing.T) {
 	})
 	// The permission is withdrawn after the third page. The listing must not rely on the earlier dry run, which
 	// succeeded.
-	story(t, "and is withdrawn later", func(t *testing.T) {
+	inVirtualTime(t, "and is withdrawn later", func(t *testing.T) {
 		o := late(450)
 		first := o.intercept
 		o.intercept = func(q url.Values, n int) (int, []byte) {
@@ -205,7 +205,7 @@ func TestEmptyEndThatCannotBeChecked(t *testing.T) {
 		"parameter": `400 {"Code":"InvalidParameter","Message":"m"}`, "proxy": `403 <html>no</html>`, "ignored": "200 " + emptyList,
 	} {
 		for name := range truthForms(nil) {
-			story(t, what+"/"+name, func(t *testing.T) {
+			inVirtualTime(t, what+"/"+name, func(t *testing.T) {
 				o := &oddECS{rows: fleetOfRows(450)}
 				o.intercept = func(_ url.Values, n int) (int, []byte) {
 					switch {
@@ -233,7 +233,7 @@ func TestEmptyEndThatCannotBeChecked(t *testing.T) {
 // valid only for the same request.
 func TestConfirmedEmptyIsRemembered(t *testing.T) {
 	t.Parallel()
-	story(t, "", func(t *testing.T) {
+	inVirtualTime(t, "", func(t *testing.T) {
 		o := &oddECS{}
 		denying := false
 		o.intercept = func(q url.Values, _ int) (int, []byte) {
@@ -290,7 +290,7 @@ func TestWaitWithoutPermission(t *testing.T) {
 	t.Parallel()
 	// If part is 1, all instances are denied. Otherwise, only requests with the first id are permitted.
 	for _, part := range []int{1, 150, 250} {
-		story(t, fmt.Sprint(part), func(t *testing.T) {
+		inVirtualTime(t, fmt.Sprint(part), func(t *testing.T) {
 			o := &oddECS{rows: fleetOfRows(250)}
 			lost := false
 			o.intercept = func(q url.Values, n int) (int, []byte) {
@@ -347,7 +347,7 @@ func TestServerWithoutTokens(t *testing.T) {
 	for _, name := range []string{"Instances", "InstancePages", "StreamInstances", "ScanInstances", "InstancesInRegions", "InstancesInRegions, scanned"} {
 		for _, size := range []int{10, 100} { // the server's default PageSize
 			for _, n := range []int{1, 100, 101, 250, 300} {
-				story(t, fmt.Sprintf("%s/%d of %d", name, size, n), func(t *testing.T) {
+				inVirtualTime(t, fmt.Sprintf("%s/%d of %d", name, size, n), func(t *testing.T) {
 					o := &oddECS{rows: fleetOfRows(n)}
 					o.intercept = pageModeOnly(func() []row { return o.rows }, size)
 					got, err := collect(truthForms(nil)[name](o.client(t, signedBy(n)), t.Context(), ecs.DescribeInstancesRequest{}))
@@ -358,7 +358,7 @@ func TestServerWithoutTokens(t *testing.T) {
 			}
 		}
 	}
-	story(t, "instances move between pages", func(t *testing.T) {
+	inVirtualTime(t, "instances move between pages", func(t *testing.T) {
 		o := &oddECS{rows: fleetOfRows(450)}
 		rows := o.rows
 		serve := pageModeOnly(func() []row { return rows }, 100)
@@ -405,7 +405,7 @@ func TestServerWithoutTokens(t *testing.T) {
 			return 200, listBody(fleetOfRows(150)[100:], "", 7000)
 		}, 150, ""},
 	} {
-		story(t, name, func(t *testing.T) {
+		inVirtualTime(t, name, func(t *testing.T) {
 			o := &oddECS{}
 			o.intercept = func(q url.Values, n int) (int, []byte) {
 				if n == 0 {
@@ -436,7 +436,7 @@ func TestListingWithoutEnd(t *testing.T) {
 			if testing.Short() && what != "overlapping pages" {
 				continue
 			}
-			story(t, name+"/"+what, func(t *testing.T) {
+			inVirtualTime(t, name+"/"+what, func(t *testing.T) {
 				o := &oddECS{pages: 1}
 				o.intercept = func(_ url.Values, n int) (int, []byte) { return 200, listBody(page(n), fmt.Sprint("t", n), 0) }
 				got, err := collect(ways[name](o.client(t, signedBy(len(what))), t.Context(), ecs.DescribeInstancesRequest{}))
@@ -446,7 +446,7 @@ func TestListingWithoutEnd(t *testing.T) {
 			})
 		}
 	}
-	story(t, "ListTagResources", func(t *testing.T) {
+	inVirtualTime(t, "ListTagResources", func(t *testing.T) {
 		o := &oddECS{}
 		o.intercept = func(_ url.Values, n int) (int, []byte) {
 			return 200, fmt.Appendf(nil, `{"NextToken":"t%d","TagResources":{"TagResource":[{"ResourceId":"i-1","TagKey":"k"}]}}`, n)
@@ -467,7 +467,7 @@ func TestNearTheCap(t *testing.T) {
 	t.Parallel()
 	for _, name := range slices.Sorted(maps.Keys(ways)) {
 		for _, released := range volume([]int{1, 40}, []int{40}) {
-			story(t, fmt.Sprintf("%s/%d released", name, released), func(t *testing.T) {
+			inVirtualTime(t, fmt.Sprintf("%s/%d released", name, released), func(t *testing.T) {
 				const size, first = 1300, 950
 				m := &model{rng: rand.New(rand.NewPCG(1, 1)), fleet: fleetOfRows(size), pageSize: 100, unreadable: -1, tagCap: 1000, pageNumbers: "work", totals: "zero"}
 				gone := rowIDs(m.fleet[first : first+released])
@@ -500,7 +500,7 @@ func TestBeyondTheCap(t *testing.T) {
 	t.Parallel()
 	for _, name := range slices.Sorted(maps.Keys(ways)) {
 		for _, released := range volume([]int{1, 7, 40}, []int{7}) {
-			story(t, fmt.Sprintf("%s/%d released", name, released), func(t *testing.T) {
+			inVirtualTime(t, fmt.Sprintf("%s/%d released", name, released), func(t *testing.T) {
 				const size = 1300
 				m := &model{rng: rand.New(rand.NewPCG(1, 1)), fleet: fleetOfRows(size), pageSize: 100, unreadable: -1, tagCap: 1000, pageNumbers: "work", totals: "zero"}
 				n := 0
@@ -527,7 +527,7 @@ func TestBeyondTheCap(t *testing.T) {
 func TestCappedWithUnreadableTags(t *testing.T) {
 	t.Parallel()
 	for member, req := range map[string]ecs.DescribeInstancesRequest{"Tags": byTag, "ResourceGroupId": {ResourceGroupID: "rg-1"}} {
-		story(t, member, func(t *testing.T) {
+		inVirtualTime(t, member, func(t *testing.T) {
 			fleet := numbered(1000, "cn-hangzhou", func(i int, inst *ecs.Instance) {
 				if inst.Tags, inst.ResourceGroupID = byTag.Tags, "rg-1"; i == 500 {
 					inst.Tags, inst.ResourceGroupID, inst.Extra = nil, "", map[string]json.RawMessage{member: json.RawMessage("[[1]]")}
@@ -631,7 +631,7 @@ func TestPanickingHook(t *testing.T) {
 	t.Parallel()
 	for name := range truthForms(nil) {
 		for _, at := range []int{1, 3, 6} {
-			story(t, fmt.Sprintf("%s/%d", name, at), func(t *testing.T) {
+			inVirtualTime(t, fmt.Sprintf("%s/%d", name, at), func(t *testing.T) {
 				o := &oddECS{rows: fleetOfRows(1450), latency: time.Millisecond}
 				var mu sync.Mutex
 				n := 0
@@ -659,7 +659,7 @@ func TestPanickingHook(t *testing.T) {
 // TestRegionsWithWorkers checks that large regions are scanned concurrently and small regions are listed page by page.
 func TestRegionsWithWorkers(t *testing.T) {
 	t.Parallel()
-	story(t, "", func(t *testing.T) {
+	inVirtualTime(t, "", func(t *testing.T) {
 		sizes := map[string]int{"cn-empty": 0, "cn-small": 250, "cn-large": 5000, "cn-larger": 7000}
 		var servers []*oddECS
 		byRegion := map[string]*oddECS{}

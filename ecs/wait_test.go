@@ -18,7 +18,7 @@ import (
 func TestGetInstances(t *testing.T) {
 	t.Parallel()
 	for _, n := range []int{0, 1, 100, 101, 1000, 1700} {
-		story(t, fmt.Sprintf("%d ids", n), func(t *testing.T) {
+		inVirtualTime(t, fmt.Sprintf("%d ids", n), func(t *testing.T) {
 			fleet := numbered(n, "cn-hangzhou")
 			srv := newCloud(t, nil, fleet...)
 			srv.Configure(func(s *ecstest.Settings) { s.Latency = 50 * time.Millisecond })
@@ -36,7 +36,7 @@ func TestGetInstances(t *testing.T) {
 			}
 		})
 	}
-	story(t, "duplicate ids are sent once", func(t *testing.T) {
+	inVirtualTime(t, "duplicate ids are sent once", func(t *testing.T) {
 		fleet := numbered(3, "cn-hangzhou")
 		srv := newCloud(t, nil, fleet...)
 		got, err := srv.client.GetInstances(t.Context(), fleet[1].InstanceID, fleet[0].InstanceID, fleet[1].InstanceID)
@@ -47,7 +47,7 @@ func TestGetInstances(t *testing.T) {
 			t.Error(asked)
 		}
 	})
-	story(t, "missing ids are reported in order", func(t *testing.T) {
+	inVirtualTime(t, "missing ids are reported in order", func(t *testing.T) {
 		fleet := numbered(300, "cn-hangzhou")
 		srv := newCloud(t, nil, fleet...)
 		var missing []string
@@ -65,24 +65,24 @@ func TestGetInstances(t *testing.T) {
 		if !strings.Contains(err.Error(), "100 instances not found") || len(err.Error()) > 500 {
 			t.Error(err)
 		}
-		srv.asked(map[string]int{listed: 3}) // no dry run, because some instances were found
+		srv.wantRequests(map[string]int{listed: 3}) // no dry run, because some instances were found
 	})
-	story(t, "none found: all are reported as missing", func(t *testing.T) {
+	inVirtualTime(t, "none found: all are reported as missing", func(t *testing.T) {
 		srv := newCloud(t, nil)
 		got, err := srv.client.GetInstances(t.Context(), ids(numbered(250, "cn-hangzhou"))...)
 		if e, ok := errorAs[*ecs.NotFoundError](err); !ok || len(e.InstanceIDs) != 250 || len(got) != 0 {
 			t.Errorf("got %d instances and error %v", len(got), err)
 		}
-		srv.asked(map[string]int{listed: 6, dryRan: 1}) // all batches, before and after the dry run
+		srv.wantRequests(map[string]int{listed: 6, dryRan: 1}) // all batches, before and after the dry run
 	})
-	story(t, "none found: the permission is missing", func(t *testing.T) {
+	inVirtualTime(t, "none found: the permission is missing", func(t *testing.T) {
 		srv := newCloud(t, nil, numbered(1, "cn-hangzhou")...)
 		_, err := srv.denying(ecs.Options{}, "DescribeInstances").GetInstances(t.Context(), ids(numbered(1, "cn-hangzhou"))...)
 		if _, missing := errorAs[*ecs.NotFoundError](err); missing || !errors.Is(err, ecs.ErrForbidden) {
 			t.Error(err)
 		}
 	})
-	story(t, "an unreadable instance is not reported as missing", func(t *testing.T) {
+	inVirtualTime(t, "an unreadable instance is not reported as missing", func(t *testing.T) {
 		fleet := numbered(3, "cn-hangzhou")
 		srv := newCloud(t, nil, fleet[0], spoiled(fleet[1]))
 		got, err := srv.client.GetInstances(t.Context(), ids(fleet)...)
@@ -94,9 +94,9 @@ func TestGetInstances(t *testing.T) {
 		if got, err = srv.client.GetInstances(t.Context(), ids(fleet[1:2])...); len(got) != 1 || errors.As(err, &missing) && len(missing.InstanceIDs) != 1 || !errors.As(err, &incomplete) {
 			t.Error(got, err)
 		}
-		srv.asked(map[string]int{listed: 2}) // no dry run, because an unreadable instance counts as found
+		srv.wantRequests(map[string]int{listed: 2}) // no dry run, because an unreadable instance counts as found
 	})
-	story(t, "with an unreadable id, no id is reported as missing", func(t *testing.T) {
+	inVirtualTime(t, "with an unreadable id, no id is reported as missing", func(t *testing.T) {
 		srv := newCloud(t, nil)
 		srv.Inject(ecstest.Fault{Body: []byte(`{"Instances":{"Instance":[{"InstanceId":{}},{"InstanceId":"i-b"}]}}`)})
 		got, err := srv.client.GetInstances(t.Context(), "i-a", "i-b")
@@ -106,7 +106,7 @@ func TestGetInstances(t *testing.T) {
 			t.Error(ids(got), err)
 		}
 	})
-	story(t, "a failed batch ends the call", func(t *testing.T) {
+	inVirtualTime(t, "a failed batch ends the call", func(t *testing.T) {
 		fleet := numbered(5000, "cn-hangzhou")
 		srv := newCloud(t, nil, fleet...)
 		srv.Configure(func(s *ecstest.Settings) { s.Latency = 20 * time.Millisecond })
@@ -116,12 +116,12 @@ func TestGetInstances(t *testing.T) {
 			t.Errorf("%d instances after %d requests, %v", len(got), len(srv.Requests()), err)
 		}
 	})
-	story(t, "empty ids are rejected", func(t *testing.T) {
+	inVirtualTime(t, "empty ids are rejected", func(t *testing.T) {
 		srv := newCloud(t, nil)
 		if _, err := srv.client.GetInstances(t.Context(), "i-1", ""); !errors.Is(err, ecs.ErrInvalidParameter) || !strings.Contains(err.Error(), "ids[1]") {
 			t.Error(err)
 		}
-		srv.asked(map[string]int{})
+		srv.wantRequests(map[string]int{})
 	})
 }
 
@@ -164,23 +164,23 @@ func TestWaitForStatus(t *testing.T) {
 	two := numbered(2, "cn-hangzhou", func(_ int, i *ecs.Instance) { i.Status = ecs.InstanceStatusPending })
 	a, b := two[0].InstanceID, two[1].InstanceID
 
-	story(t, "the status is already reached", func(t *testing.T) {
+	inVirtualTime(t, "the status is already reached", func(t *testing.T) {
 		srv := newCloud(t, nil, numbered(1, "cn-hangzhou")...)
 		start := time.Now()
 		got, err := srv.client.WaitForStatus(t.Context(), ecs.InstanceStatusRunning, ids(numbered(1, "cn-hangzhou"))...)
 		if err != nil || len(got) != 1 || time.Since(start) != 0 {
 			t.Error(got, err, time.Since(start))
 		}
-		srv.asked(map[string]int{listed: 1})
+		srv.wantRequests(map[string]int{listed: 1})
 	})
-	story(t, "without ids, the wait ends immediately", func(t *testing.T) {
+	inVirtualTime(t, "without ids, the wait ends immediately", func(t *testing.T) {
 		srv := newCloud(t, nil)
 		if got, err := srv.client.WaitForStatus(t.Context(), ecs.InstanceStatusRunning); err != nil || len(got) != 0 {
 			t.Error(got, err)
 		}
-		srv.asked(map[string]int{})
+		srv.wantRequests(map[string]int{})
 	})
-	story(t, "one instance after another, returned in the order of the ids", func(t *testing.T) {
+	inVirtualTime(t, "one instance after another, returned in the order of the ids", func(t *testing.T) {
 		srv := newCloud(t, nil, two...)
 		srv.after(5*time.Second, func() { srv.Update(b, setStatus(ecs.InstanceStatusRunning)) })
 		srv.after(30*time.Second, func() {
@@ -201,7 +201,7 @@ func TestWaitForStatus(t *testing.T) {
 			t.Errorf("the last poll requested %s", last)
 		}
 	})
-	story(t, "the instances are created during the wait", func(t *testing.T) {
+	inVirtualTime(t, "the instances are created during the wait", func(t *testing.T) {
 		srv := newCloud(t, nil)
 		srv.after(10*time.Second, func() { srv.Put(two...) })
 		srv.after(20*time.Second, func() {
@@ -212,11 +212,11 @@ func TestWaitForStatus(t *testing.T) {
 		if err != nil || len(got) != 2 {
 			t.Error(ids(got), err)
 		}
-		if n := srv.arrived()[dryRan]; n != 1 { // only one dry run, not one for each poll
+		if n := srv.requestCounts()[dryRan]; n != 1 { // only one dry run, not one for each poll
 			t.Errorf("got %d dry runs", n)
 		}
 	})
-	story(t, "the context expires", func(t *testing.T) {
+	inVirtualTime(t, "the context expires", func(t *testing.T) {
 		srv := newCloud(t, nil, two[1])
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
@@ -227,7 +227,7 @@ func TestWaitForStatus(t *testing.T) {
 			t.Error(got, time.Since(start))
 		}
 	})
-	story(t, "instances that reached the status are returned with the error", func(t *testing.T) {
+	inVirtualTime(t, "instances that reached the status are returned with the error", func(t *testing.T) {
 		srv := newCloud(t, nil, two...)
 		srv.Update(b, setStatus(ecs.InstanceStatusRunning))
 		cause := errors.New("enough")
@@ -239,21 +239,21 @@ func TestWaitForStatus(t *testing.T) {
 			t.Error(ids(got), err)
 		}
 	})
-	story(t, "the context is canceled before the wait", func(t *testing.T) {
+	inVirtualTime(t, "the context is canceled before the wait", func(t *testing.T) {
 		srv := newCloud(t, nil, two...)
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		_, err := srv.client.WaitForStatus(ctx, ecs.InstanceStatusRunning, a)
 		waitError(t, err, context.Canceled, "", pending{a: ""})
-		srv.asked(map[string]int{})
+		srv.wantRequests(map[string]int{})
 	})
-	story(t, "an instance is released during the wait", func(t *testing.T) {
+	inVirtualTime(t, "an instance is released during the wait", func(t *testing.T) {
 		srv := newCloud(t, nil, two...)
 		srv.after(10*time.Second, func() { srv.Delete(a) })
 		_, err := srv.client.WaitForStatus(t.Context(), ecs.InstanceStatusRunning, a, b)
 		waitError(t, err, nil, "instance "+a+" no longer exists", pending{a: ecs.InstanceStatusPending, b: ecs.InstanceStatusPending})
 	})
-	story(t, "an instance missing from one poll is not gone", func(t *testing.T) {
+	inVirtualTime(t, "an instance missing from one poll is not gone", func(t *testing.T) {
 		srv := newCloud(t, nil, two...)
 		srv.Inject(ecstest.Fault{Skip: 1, Body: []byte(`{"Instances":{"Instance":[{"InstanceId":"` + b + `","Status":"Pending"}]}}`)})
 		srv.after(20*time.Second, func() {
@@ -264,7 +264,7 @@ func TestWaitForStatus(t *testing.T) {
 			t.Error(ids(got), err)
 		}
 	})
-	story(t, "an instance missing from two separate polls is not gone", func(t *testing.T) {
+	inVirtualTime(t, "an instance missing from two separate polls is not gone", func(t *testing.T) {
 		srv := newCloud(t, nil, two...)
 		polls := 0
 		srv.Inject(ecstest.Fault{
@@ -285,7 +285,7 @@ func TestWaitForStatus(t *testing.T) {
 			t.Error(ids(got), polls, err)
 		}
 	})
-	story(t, "a missing permission does not mean that instances are gone", func(t *testing.T) {
+	inVirtualTime(t, "a missing permission does not mean that instances are gone", func(t *testing.T) {
 		srv := newCloud(t, nil, two...)
 		srv.after(10*time.Second, func() { srv.Inject(ecstest.Fault{Denied: true, Times: -1}) })
 		_, err := srv.client.WaitForStatus(t.Context(), ecs.InstanceStatusRunning, a, b)
@@ -311,7 +311,7 @@ func TestWaitForStatus(t *testing.T) {
 		{"locked for an unknown reason", lock("new-reason"), ecs.InstanceStatusRunning, ""},
 		{"locked without a reason", lock(""), ecs.InstanceStatusRunning, ""},
 	} {
-		story(t, tt.name, func(t *testing.T) {
+		inVirtualTime(t, tt.name, func(t *testing.T) {
 			starting := numbered(1, "cn-hangzhou", func(_ int, i *ecs.Instance) { i.Status = ecs.InstanceStatusStopping; tt.change(i) })
 			running := numbered(1, "cn-beijing", func(_ int, i *ecs.Instance) { i.RegionID, i.Status = "cn-hangzhou", tt.want })
 			srv := newCloud(t, nil, starting[0], running[0])
@@ -331,7 +331,7 @@ func TestWaitForStatus(t *testing.T) {
 			}
 		})
 	}
-	story(t, "an unreadable status", func(t *testing.T) {
+	inVirtualTime(t, "an unreadable status", func(t *testing.T) {
 		odd := two[0]
 		odd.Status, odd.Extra = "", map[string]json.RawMessage{"Status": json.RawMessage(`{"Name":"Running"}`)}
 		srv := newCloud(t, nil, odd, numbered(1, "cn-beijing", func(_ int, i *ecs.Instance) { i.RegionID = "cn-hangzhou" })[0])
@@ -341,13 +341,13 @@ func TestWaitForStatus(t *testing.T) {
 			t.Error(ids(got), err)
 		}
 	})
-	story(t, "an unreadable id", func(t *testing.T) {
+	inVirtualTime(t, "an unreadable id", func(t *testing.T) {
 		srv := newCloud(t, nil, two...)
 		srv.Inject(ecstest.Fault{Body: []byte(`{"Instances":{"Instance":[{"InstanceId":{}}]}}`)})
 		_, err := srv.client.WaitForStatus(t.Context(), ecs.InstanceStatusRunning, a)
 		waitError(t, err, nil, "unreadable id", pending{a: ""})
 	})
-	story(t, "a thousand instances", func(t *testing.T) {
+	inVirtualTime(t, "a thousand instances", func(t *testing.T) {
 		fleet := numbered(1000, "cn-hangzhou", func(_ int, i *ecs.Instance) { i.Status = ecs.InstanceStatusStarting })
 		srv := newCloud(t, nil, fleet...)
 		srv.after(time.Second, func() {
@@ -359,9 +359,9 @@ func TestWaitForStatus(t *testing.T) {
 		if err != nil || len(got) != 1000 {
 			t.Error(len(got), err)
 		}
-		srv.asked(map[string]int{listed: 20})
+		srv.wantRequests(map[string]int{listed: 20})
 	})
-	story(t, "invalid arguments are rejected", func(t *testing.T) {
+	inVirtualTime(t, "invalid arguments are rejected", func(t *testing.T) {
 		srv := newCloud(t, nil)
 		if _, err := srv.client.WaitForStatus(t.Context(), "", "i-1"); !errors.Is(err, ecs.ErrInvalidParameter) {
 			t.Error(err)
@@ -372,7 +372,7 @@ func TestWaitForStatus(t *testing.T) {
 		if _, err := srv.client.WaitForStatus(t.Context(), ecs.InstanceStatusRunning, "i-1", ""); !errors.Is(err, ecs.ErrInvalidParameter) {
 			t.Error(err)
 		}
-		srv.asked(map[string]int{})
+		srv.wantRequests(map[string]int{})
 	})
 }
 
@@ -381,7 +381,7 @@ func TestWaitUntilGone(t *testing.T) {
 	type pending = map[string]ecs.InstanceStatus
 	two := numbered(2, "cn-hangzhou")
 	a, b := two[0].InstanceID, two[1].InstanceID
-	story(t, "instances are released one after another", func(t *testing.T) {
+	inVirtualTime(t, "instances are released one after another", func(t *testing.T) {
 		srv := newCloud(t, nil, two...)
 		srv.after(5*time.Second, func() { srv.Delete(a) })
 		srv.after(20*time.Second, func() { srv.Delete(b) })
@@ -389,35 +389,35 @@ func TestWaitUntilGone(t *testing.T) {
 		if err := srv.client.WaitUntilGone(t.Context(), a, b, "i-neverexisted"); err != nil || time.Since(start) < 20*time.Second {
 			t.Error(err, time.Since(start))
 		}
-		if n := srv.arrived()[dryRan]; n != 1 {
+		if n := srv.requestCounts()[dryRan]; n != 1 {
 			t.Errorf("got %d dry runs", n)
 		}
 	})
-	story(t, "TrustEmpty", func(t *testing.T) {
+	inVirtualTime(t, "TrustEmpty", func(t *testing.T) {
 		srv := newCloud(t, nil)
 		if err := srv.as(&ecs.Options{TrustEmpty: true}).WaitUntilGone(t.Context(), a); err != nil {
 			t.Error(err)
 		}
-		srv.asked(map[string]int{listed: 1})
+		srv.wantRequests(map[string]int{listed: 1})
 	})
-	story(t, "the permission is missing from the beginning", func(t *testing.T) {
+	inVirtualTime(t, "the permission is missing from the beginning", func(t *testing.T) {
 		srv := newCloud(t, nil, two...)
 		err := srv.denying(ecs.Options{}, "DescribeInstances").WaitUntilGone(t.Context(), a, b)
 		waitError(t, err, ecs.ErrForbidden, "to be gone", pending{a: "", b: ""})
 	})
-	story(t, "the permission is withdrawn during the wait", func(t *testing.T) {
+	inVirtualTime(t, "the permission is withdrawn during the wait", func(t *testing.T) {
 		srv := newCloud(t, nil, two...)
 		srv.after(10*time.Second, func() { srv.Inject(ecstest.Fault{Denied: true, Times: -1}) })
 		waitError(t, srv.client.WaitUntilGone(t.Context(), a, b), ecs.ErrForbidden, "", pending{a: ecs.InstanceStatusRunning, b: ecs.InstanceStatusRunning})
 	})
-	story(t, "the dry run fails temporarily", func(t *testing.T) {
+	inVirtualTime(t, "the dry run fails temporarily", func(t *testing.T) {
 		srv := newCloud(t, nil, two...)
 		srv.after(10*time.Second, func() {
 			srv.Inject(ecstest.Fault{Match: is(dryRan), Code: "ServiceUnavailable", Times: 6}, ecstest.Fault{Denied: true, Times: -1})
 		})
 		waitError(t, srv.client.WaitUntilGone(t.Context(), a, b), ecs.ErrForbidden, "", pending{a: ecs.InstanceStatusRunning, b: ecs.InstanceStatusRunning})
 	})
-	story(t, "an inconclusive dry run", func(t *testing.T) {
+	inVirtualTime(t, "an inconclusive dry run", func(t *testing.T) {
 		srv := newCloud(t, nil)
 		srv.Inject(ecstest.Fault{Match: is(dryRan), Code: "InvalidParameter"})
 		err := srv.client.WaitUntilGone(t.Context(), a)
@@ -426,7 +426,7 @@ func TestWaitUntilGone(t *testing.T) {
 			t.Errorf("got %v, want an UnconfirmedError", err)
 		}
 	})
-	story(t, "an unreadable instance is not gone", func(t *testing.T) {
+	inVirtualTime(t, "an unreadable instance is not gone", func(t *testing.T) {
 		srv := newCloud(t, nil, spoiled(two[0]))
 		srv.after(20*time.Second, func() { srv.Delete(a) })
 		start := time.Now()
@@ -434,7 +434,7 @@ func TestWaitUntilGone(t *testing.T) {
 			t.Error(err, time.Since(start))
 		}
 	})
-	story(t, "the context expires", func(t *testing.T) {
+	inVirtualTime(t, "the context expires", func(t *testing.T) {
 		srv := newCloud(t, nil, two...)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
@@ -446,7 +446,7 @@ func TestPollsThatFail(t *testing.T) {
 	t.Parallel()
 	a := numbered(1, "cn-hangzhou")[0].InstanceID
 	once := ecs.Options{Retry: ecs.RetryPolicy{MaxAttempts: 1}}
-	story(t, "four consecutive failures do not end the wait", func(t *testing.T) {
+	inVirtualTime(t, "four consecutive failures do not end the wait", func(t *testing.T) {
 		srv := newCloud(t, nil, numbered(1, "cn-hangzhou")...)
 		for range 3 {
 			srv.Inject(ecstest.Fault{Code: "ServiceUnavailable", Times: 4}, ecstest.Fault{Latency: time.Millisecond})
@@ -456,14 +456,14 @@ func TestPollsThatFail(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	story(t, "five consecutive failures end the wait", func(t *testing.T) {
+	inVirtualTime(t, "five consecutive failures end the wait", func(t *testing.T) {
 		srv := newCloud(t, nil, numbered(1, "cn-hangzhou")...)
 		srv.Inject(ecstest.Fault{Skip: 2, Reset: true, Times: -1})
 		_, err := srv.as(&once).WaitForStatus(t.Context(), ecs.InstanceStatusStopped, a)
 		waitError(t, err, ecs.ErrUnavailable, "", map[string]ecs.InstanceStatus{a: ecs.InstanceStatusRunning})
-		srv.asked(map[string]int{listed: 2 + 5})
+		srv.wantRequests(map[string]int{listed: 2 + 5})
 	})
-	story(t, "throttled polls wait for the quota", func(t *testing.T) {
+	inVirtualTime(t, "throttled polls wait for the quota", func(t *testing.T) {
 		srv := newCloud(t, nil, numbered(1000, "cn-hangzhou")...)
 		srv.Configure(func(s *ecstest.Settings) { s.Quota = ecstest.Quota{Limit: 15, Window: time.Minute} })
 		srv.after(3*time.Minute, func() { srv.Delete(ids(srv.Instances())...) })
@@ -471,19 +471,19 @@ func TestPollsThatFail(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	story(t, "without retries, a throttled poll counts as a failure", func(t *testing.T) {
+	inVirtualTime(t, "without retries, a throttled poll counts as a failure", func(t *testing.T) {
 		srv := newCloud(t, nil, numbered(1, "cn-hangzhou")...)
 		srv.Inject(ecstest.Fault{Code: "Throttling.User", Times: 4})
 		if _, err := srv.as(&once).WaitForStatus(t.Context(), ecs.InstanceStatusRunning, a); err != nil {
 			t.Error(err)
 		}
 	})
-	story(t, "a permanent error ends the wait immediately", func(t *testing.T) {
+	inVirtualTime(t, "a permanent error ends the wait immediately", func(t *testing.T) {
 		srv := newCloud(t, nil, numbered(1, "cn-hangzhou")...)
 		srv.Inject(ecstest.Fault{Code: "InvalidAccessKeyId.NotFound"})
 		_, err := srv.client.WaitForStatus(t.Context(), ecs.InstanceStatusStopped, a)
 		waitError(t, err, ecs.ErrCredentials, "", map[string]ecs.InstanceStatus{a: ""})
-		srv.asked(map[string]int{listed: 1})
+		srv.wantRequests(map[string]int{listed: 1})
 	})
 }
 
@@ -503,7 +503,7 @@ func TestPollPolicy(t *testing.T) {
 		{ecs.PollPolicy{MinDelay: time.Millisecond}, time.Millisecond, 15 * time.Second, true},
 		{ecs.PollPolicy{MinDelay: time.Millisecond, MaxDelay: math.MaxInt64}, time.Millisecond, math.MaxInt64, true},
 	} {
-		story(t, fmt.Sprint(tt.policy), func(t *testing.T) {
+		inVirtualTime(t, fmt.Sprint(tt.policy), func(t *testing.T) {
 			srv := newCloud(t, nil, numbered(1, "cn-hangzhou")...)
 			ctx, cancel := context.WithCancel(t.Context())
 			polls := 0

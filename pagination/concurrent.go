@@ -65,7 +65,7 @@ func NewStream[T any](ctx context.Context, buffer int, run func(context.Context)
 		defer close(items) // deferred first, so that it runs last: a consumer may then call Err
 		defer close(s.done)
 		defer cancel(nil)
-		guard(func() {
+		catchPanic(func() {
 			s.err = sendAll(running, items, run)
 			if stopped := errors.Is(context.Cause(running), errStopped); stopped && errors.Is(s.err, context.Canceled) {
 				s.err = nil
@@ -203,7 +203,7 @@ func startAll[T any](
 	var workers sync.WaitGroup
 	for range limit {
 		workers.Go(func() {
-			guard(work, func(err error) {
+			catchPanic(work, func(err error) {
 				once.Do(func() { crash = err })
 				cancel()
 			})
@@ -229,8 +229,9 @@ func send[V any](ctx context.Context, ch chan<- V, v V) bool {
 	}
 }
 
-// guard calls f. If f panics or calls runtime.Goexit, guard calls crashed with an error that contains the stack trace.
-func guard(f func(), crashed func(error)) {
+// catchPanic calls f. If f panics or calls runtime.Goexit, catchPanic calls crashed with an error that contains the
+// stack trace.
+func catchPanic(f func(), crashed func(error)) {
 	returned := false
 	defer func() {
 		switch p := recover().(type) {

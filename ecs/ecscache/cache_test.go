@@ -23,12 +23,12 @@ const (
 	beijing  = "cn-beijing"
 )
 
-// story runs tell as a parallel subtest in virtual time. The subtest fails if a goroutine leaks.
-func story(t *testing.T, name string, tell func(t *testing.T)) {
+// inVirtualTime runs test as a parallel subtest in virtual time. The subtest fails if a goroutine leaks.
+func inVirtualTime(t *testing.T, name string, test func(t *testing.T)) {
 	t.Helper()
 	t.Run(name, func(t *testing.T) {
 		t.Parallel()
-		synctest.Test(t, tell)
+		synctest.Test(t, test)
 	})
 }
 
@@ -179,7 +179,7 @@ func minutes(n int) { time.Sleep(time.Duration(n) * 70 * time.Second) }
 // existing instances, EventSynced and then the changes.
 func TestCache(t *testing.T) {
 	t.Parallel()
-	story(t, "changes", func(t *testing.T) {
+	inVirtualTime(t, "changes", func(t *testing.T) {
 		c := newCloud(t, nil, named("i-1", "web"), named("i-2", "db"))
 		cache := c.cache(ecs.DescribeInstancesRequest{}, nil)
 		early := watch(t, cache)
@@ -208,7 +208,7 @@ func TestCache(t *testing.T) {
 		minutes(10)
 		early.want(t)
 	})
-	story(t, "request", func(t *testing.T) {
+	inVirtualTime(t, "request", func(t *testing.T) {
 		c := newCloud(t, nil, named("i-1", "web"), named("i-2", "db"))
 		cache := c.synced(ecs.DescribeInstancesRequest{InstanceName: "web"}, &ecscache.Options{Workers: 4})
 		l := watch(t, cache)
@@ -217,14 +217,14 @@ func TestCache(t *testing.T) {
 		minutes(1)
 		l.want(t, "-i-1=web")
 	})
-	story(t, "duplicates", func(t *testing.T) {
+	inVirtualTime(t, "duplicates", func(t *testing.T) {
 		c := newCloud(t, nil, named("i-1", "a"), named("i-2", "b"))
 		c.Inject(ecstest.Fault{Action: "DescribeInstances", Duplicate: 2, Times: -1})
 		l := watch(t, c.synced(ecs.DescribeInstancesRequest{}, nil))
 		minutes(3)
 		l.want(t, "+i-1=a", "+i-2=b", "synced")
 	})
-	story(t, "clock", func(t *testing.T) {
+	inVirtualTime(t, "clock", func(t *testing.T) {
 		c := newCloud(t, nil, named("i-1", "a"))
 		cache := c.synced(ecs.DescribeInstancesRequest{}, nil)
 		for i, skew := range []time.Duration{3 * time.Hour, -3 * time.Hour, 0} {
@@ -234,7 +234,7 @@ func TestCache(t *testing.T) {
 			wantNames(t, cache, fmt.Sprintf("i-1=%d", i))
 		}
 	})
-	story(t, "fleet that moves while it is listed", func(t *testing.T) {
+	inVirtualTime(t, "fleet that moves while it is listed", func(t *testing.T) {
 		fleet := make([]ecs.Instance, 250)
 		for i := range fleet {
 			fleet[i] = named(fmt.Sprintf("i-%03d", i), "x")
@@ -276,7 +276,7 @@ func TestNoFalseRemoval(t *testing.T) {
 	}
 
 	for failing, other := range map[string]string{beijing: hangzhou, hangzhou: beijing} {
-		story(t, failing+" fails and comes back", func(t *testing.T) {
+		inVirtualTime(t, failing+" fails and comes back", func(t *testing.T) {
 			c := newCloud(t, nil, in(failing, "i-f"), in(other, "i-o"))
 			var failures []error
 			cache := c.synced(ecs.DescribeInstancesRequest{}, &ecscache.Options{
@@ -318,7 +318,7 @@ func TestNoFalseRemoval(t *testing.T) {
 			}
 		})
 	}
-	story(t, "permission lost and given back", func(t *testing.T) {
+	inVirtualTime(t, "permission lost and given back", func(t *testing.T) {
 		c := newCloud(t, as(guest), named("i-1", "a"), named("i-2", "b"))
 		c.AddKey(ecstest.Key{Credentials: guest})
 		cache := c.synced(ecs.DescribeInstancesRequest{}, nil)
@@ -335,7 +335,7 @@ func TestNoFalseRemoval(t *testing.T) {
 		minutes(10)
 		l.want(t, "-i-2=b")
 	})
-	story(t, "the key is revoked", func(t *testing.T) {
+	inVirtualTime(t, "the key is revoked", func(t *testing.T) {
 		c := newCloud(t, as(guest), named("i-1", "a"))
 		c.AddKey(ecstest.Key{Credentials: guest})
 		l := watch(t, c.synced(ecs.DescribeInstancesRequest{}, nil))
@@ -343,7 +343,7 @@ func TestNoFalseRemoval(t *testing.T) {
 		minutes(20)
 		l.want(t, "+i-1=a", "synced")
 	})
-	story(t, "the listing is capped", func(t *testing.T) {
+	inVirtualTime(t, "the listing is capped", func(t *testing.T) {
 		fleet := make([]ecs.Instance, 1100)
 		for i := range fleet {
 			fleet[i] = named(fmt.Sprintf("i-%04d", i), "x")
@@ -372,7 +372,7 @@ func TestNoFalseRemoval(t *testing.T) {
 			t.Errorf("%d listings in 5 minutes, want at least 4: a capped listing must not delay the next listing", n)
 		}
 	})
-	story(t, "a member cannot be read", func(t *testing.T) {
+	inVirtualTime(t, "a member cannot be read", func(t *testing.T) {
 		c := newCloud(t, nil, named("i-1", "a"), named("i-2", "b"), named("i-3", "c"))
 		cache := c.synced(ecs.DescribeInstancesRequest{}, nil)
 		l := watch(t, cache)
@@ -397,7 +397,7 @@ func TestNoFalseRemoval(t *testing.T) {
 			t.Errorf("Status: %+v, want an IncompleteError and 3 instances", s)
 		}
 	})
-	story(t, "the last page fails", func(t *testing.T) {
+	inVirtualTime(t, "the last page fails", func(t *testing.T) {
 		fleet := make([]ecs.Instance, 150)
 		for i := range fleet {
 			fleet[i] = named(fmt.Sprintf("i-%03d", i), "x")
@@ -422,7 +422,7 @@ func TestNoFalseRemoval(t *testing.T) {
 func TestAllRegions(t *testing.T) {
 	t.Parallel()
 	regions := func(c *cloud, list ...string) { c.Configure(func(s *ecstest.Settings) { s.Regions = list }) }
-	story(t, "come and go", func(t *testing.T) {
+	inVirtualTime(t, "come and go", func(t *testing.T) {
 		c := newCloud(t, nil, in(hangzhou, "i-h"))
 		regions(c, hangzhou, beijing)
 		cache := c.synced(ecs.DescribeInstancesRequest{}, &ecscache.Options{AllRegions: true})
@@ -445,7 +445,7 @@ func TestAllRegions(t *testing.T) {
 			t.Errorf("%d listings of a region in 3.5 minutes, want 4 or 5", n)
 		}
 	})
-	story(t, "excluded", func(t *testing.T) {
+	inVirtualTime(t, "excluded", func(t *testing.T) {
 		c := newCloud(t, nil, in(hangzhou, "i-h"), in(beijing, "i-b"))
 		regions(c, hangzhou, beijing)
 		cache := c.synced(ecs.DescribeInstancesRequest{}, &ecscache.Options{AllRegions: true, Exclude: []string{beijing}})
@@ -454,7 +454,7 @@ func TestAllRegions(t *testing.T) {
 			t.Errorf("an excluded region was listed %d times", n)
 		}
 	})
-	story(t, "all are excluded", func(t *testing.T) {
+	inVirtualTime(t, "all are excluded", func(t *testing.T) {
 		c := newCloud(t, nil)
 		regions(c, hangzhou)
 		cache := c.cache(ecs.DescribeInstancesRequest{}, &ecscache.Options{AllRegions: true, Exclude: []string{hangzhou}})
@@ -464,7 +464,7 @@ func TestAllRegions(t *testing.T) {
 			t.Errorf("WaitForSync returned %v, want a deadline error that mentions Options.Exclude", err)
 		}
 	})
-	story(t, "the discovery fails", func(t *testing.T) {
+	inVirtualTime(t, "the discovery fails", func(t *testing.T) {
 		c := newCloud(t, nil, in(hangzhou, "i-h"))
 		c.Inject(ecstest.Fault{Action: "DescribeRegions", Code: "Forbidden.RAM", Times: -1})
 		var failures []error

@@ -55,7 +55,7 @@ func (n *nodeController) list() []string {
 
 func TestNodeController(t *testing.T) {
 	t.Parallel()
-	story(t, "never deletes a node whose instance exists", func(t *testing.T) {
+	inVirtualTime(t, "never deletes a node whose instance exists", func(t *testing.T) {
 		c := newCloud(t, nil, in(hangzhou, "i-h1"), in(hangzhou, "i-h2"), in(beijing, "i-b1"))
 		c.Inject(ecstest.Fault{Region: beijing, Code: "ServiceUnavailable", Times: -1}) // the region fails from the beginning
 		n := &nodeController{
@@ -95,7 +95,7 @@ func TestNodeController(t *testing.T) {
 // scale-out. Some of the instances do not exist.
 func TestAutoscaler(t *testing.T) {
 	t.Parallel()
-	story(t, "200 at once", func(t *testing.T) {
+	inVirtualTime(t, "200 at once", func(t *testing.T) {
 		c := newCloud(t, nil, named("i-old", "old"))
 		cache := c.synced(ecs.DescribeInstancesRequest{}, nil)
 		// Virtual time advances only when all goroutines wait, so all calls begin before the first response arrives.

@@ -19,7 +19,7 @@ import (
 // TestRefresh checks that Refresh immediately updates the given instances, or all instances.
 func TestRefresh(t *testing.T) {
 	t.Parallel()
-	story(t, "some", func(t *testing.T) {
+	inVirtualTime(t, "some", func(t *testing.T) {
 		c := newCloud(t, nil, in(hangzhou, "i-h"), in(beijing, "i-b"), in(beijing, "i-other"))
 		cache := c.synced(ecs.DescribeInstancesRequest{}, &ecscache.Options{Regions: []string{hangzhou, beijing}})
 		l := watch(t, cache)
@@ -37,7 +37,7 @@ func TestRefresh(t *testing.T) {
 			t.Errorf("Refresh of a cached instance: error %v, %d requests, want 1", err, len(c.Requests())-sent)
 		}
 	})
-	story(t, "of a request", func(t *testing.T) {
+	inVirtualTime(t, "of a request", func(t *testing.T) {
 		c := newCloud(t, nil, named("i-1", "web"), named("i-2", "web"), named("i-3", "web"))
 		cache := c.synced(ecs.DescribeInstancesRequest{InstanceName: "web", InstanceIDs: ecs.JSONList{"i-1", "i-2"}}, nil)
 		l := watch(t, cache)
@@ -48,7 +48,7 @@ func TestRefresh(t *testing.T) {
 		}
 		l.want(t, "-i-1=web")
 	})
-	story(t, "of a region that fails", func(t *testing.T) {
+	inVirtualTime(t, "of a region that fails", func(t *testing.T) {
 		c := newCloud(t, nil, in(hangzhou, "i-h"), in(beijing, "i-b"))
 		cache := c.synced(ecs.DescribeInstancesRequest{}, &ecscache.Options{Regions: []string{hangzhou, beijing}})
 		l := watch(t, cache)
@@ -62,7 +62,7 @@ func TestRefresh(t *testing.T) {
 		}
 		l.want(t, "-i-h=")
 	})
-	story(t, "nothing", func(t *testing.T) {
+	inVirtualTime(t, "nothing", func(t *testing.T) {
 		c := newCloud(t, nil, named("i-1", "a"))
 		cache := c.synced(ecs.DescribeInstancesRequest{}, nil)
 		sent := len(c.Requests())
@@ -76,7 +76,7 @@ func TestRefresh(t *testing.T) {
 			t.Errorf("Refresh without work sent %d requests, want 0", n)
 		}
 	})
-	story(t, "everything", func(t *testing.T) {
+	inVirtualTime(t, "everything", func(t *testing.T) {
 		c := newCloud(t, nil, in(hangzhou, "i-h"), in(beijing, "i-b"))
 		cache := c.synced(ecs.DescribeInstancesRequest{}, &ecscache.Options{Regions: []string{hangzhou, beijing}, Interval: 24 * time.Hour})
 		c.Delete("i-h")
@@ -101,7 +101,7 @@ func TestRefresh(t *testing.T) {
 			t.Errorf("Refresh with a failing region: error %v, want a RegionError", err)
 		}
 	})
-	story(t, "everything, when all regions are listed", func(t *testing.T) {
+	inVirtualTime(t, "everything, when all regions are listed", func(t *testing.T) {
 		c := newCloud(t, nil, in(hangzhou, "i-h"))
 		c.Configure(func(s *ecstest.Settings) { s.Regions = []string{hangzhou} })
 		cache := c.synced(ecs.DescribeInstancesRequest{}, &ecscache.Options{AllRegions: true, Interval: 24 * time.Hour})
@@ -111,7 +111,7 @@ func TestRefresh(t *testing.T) {
 		}
 		wantNames(t, cache, "i-e= i-h=")
 	})
-	story(t, "everything, without Run", func(t *testing.T) {
+	inVirtualTime(t, "everything, without Run", func(t *testing.T) {
 		c := newCloud(t, nil, named("i-1", "a"))
 		cache, err := ecscache.New(c.client, ecs.DescribeInstancesRequest{}, nil)
 		if err != nil {
@@ -126,6 +126,11 @@ func TestRefresh(t *testing.T) {
 			t.Error(err)
 		}
 		wantNames(t, cache, "i-1=a")
+		ctx, cancel = context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		if err := cache.WaitForSync(ctx); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("WaitForSync without Run: error %v, want a deadline error", err)
+		}
 	})
 }
 
@@ -141,7 +146,7 @@ func TestRefreshOutlivesOlderListing(t *testing.T) {
 		"removed": {func(c *cloud) { c.Delete("i-1") }, []string{"-i-1=old"}},
 		"added":   {func(c *cloud) { c.rename("i-2", "added") }, []string{"+i-2=added"}},
 	} {
-		story(t, name, func(t *testing.T) {
+		inVirtualTime(t, name, func(t *testing.T) {
 			var slow atomic.Bool
 			// The listing receives the page ten seconds after the server has sent the page.
 			c := newCloud(t, &ecs.Options{OnAttempt: func(ecs.Attempt) {
@@ -190,7 +195,7 @@ func TestGet(t *testing.T) {
 		}
 		return err
 	}
-	story(t, "known or asked for", func(t *testing.T) {
+	inVirtualTime(t, "known or asked for", func(t *testing.T) {
 		c := newCloud(t, nil, in(hangzhou, "i-h"), in(beijing, "i-b"))
 		cache := c.synced(ecs.DescribeInstancesRequest{}, both)
 		l := watch(t, cache)
@@ -205,7 +210,7 @@ func TestGet(t *testing.T) {
 		}
 		l.want(t, "+i-new=")
 	})
-	story(t, "no such instance", func(t *testing.T) {
+	inVirtualTime(t, "no such instance", func(t *testing.T) {
 		c := newCloud(t, nil, in(hangzhou, "i-h"), in(beijing, "i-b"))
 		cache := c.synced(ecs.DescribeInstancesRequest{}, both)
 		var notFound *ecs.NotFoundError
@@ -217,7 +222,7 @@ func TestGet(t *testing.T) {
 		}
 	})
 	for failing, other := range map[string]string{beijing: hangzhou, hangzhou: beijing} {
-		story(t, failing+" fails", func(t *testing.T) {
+		inVirtualTime(t, failing+" fails", func(t *testing.T) {
 			c := newCloud(t, nil, in(hangzhou, "i-h"), in(beijing, "i-b"))
 			cache := c.synced(ecs.DescribeInstancesRequest{}, both)
 			c.Put(in(other, "i-new"))
@@ -234,7 +239,7 @@ func TestGet(t *testing.T) {
 			}
 		})
 	}
-	story(t, "with a filter", func(t *testing.T) {
+	inVirtualTime(t, "with a filter", func(t *testing.T) {
 		c := newCloud(t, nil, named("i-1", "web"), named("i-2", "db"))
 		cache := c.synced(ecs.DescribeInstancesRequest{InstanceName: "web"}, nil)
 		if err := get(t, cache, "i-2"); err != nil {
@@ -242,7 +247,7 @@ func TestGet(t *testing.T) {
 		}
 		wantNames(t, cache, "i-1=web")
 	})
-	story(t, "before Run", func(t *testing.T) {
+	inVirtualTime(t, "before Run", func(t *testing.T) {
 		c := newCloud(t, nil, named("i-1", "web"))
 		cache, err := ecscache.New(c.client, ecs.DescribeInstancesRequest{}, nil)
 		if err != nil {
@@ -266,14 +271,14 @@ func TestRun(t *testing.T) {
 		}
 		return cache
 	}
-	story(t, "only one", func(t *testing.T) {
+	inVirtualTime(t, "only one", func(t *testing.T) {
 		c := newCloud(t, nil, named("i-1", "a"))
 		cache := c.synced(ecs.DescribeInstancesRequest{}, nil)
 		if err := cache.Run(t.Context()); err == nil || !strings.Contains(err.Error(), "Run") {
 			t.Errorf("a second Run returned %v, want an error", err)
 		}
 	})
-	story(t, "ends and starts again", func(t *testing.T) {
+	inVirtualTime(t, "ends and starts again", func(t *testing.T) {
 		c := newCloud(t, &ecs.Options{Retry: ecs.RetryPolicy{MaxAttempts: 1}}, in(hangzhou, "i-1"))
 		c.Inject(ecstest.Fault{Region: beijing, Code: "Forbidden.RAM", Times: -1})
 		failures := 0
@@ -298,7 +303,7 @@ func TestRun(t *testing.T) {
 			t.Errorf("WaitForSync: error %v, want the error of the failing region", err)
 		}
 	})
-	story(t, "interrupted listing", func(t *testing.T) {
+	inVirtualTime(t, "interrupted listing", func(t *testing.T) {
 		c := newCloud(t, nil, named("i-1", "a"))
 		c.Inject(ecstest.Fault{Action: "DescribeInstances", BlackHole: true, Times: -1})
 		cache := newCache(t, c, &ecscache.Options{OnError: func(err error) { t.Errorf("OnError: %v", err) }})
@@ -311,7 +316,7 @@ func TestRun(t *testing.T) {
 			t.Errorf("Status: %+v", s)
 		}
 	})
-	story(t, "returns after the last goroutine", func(t *testing.T) {
+	inVirtualTime(t, "returns after the last goroutine", func(t *testing.T) {
 		c := newCloud(t, &ecs.Options{OnAttempt: func(ecs.Attempt) { time.Sleep(10 * time.Second) }}, named("i-1", "a"))
 		cache := newCache(t, c, nil)
 		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
@@ -322,7 +327,7 @@ func TestRun(t *testing.T) {
 			t.Errorf("Run returned after %v, want 10s: it must wait for the hook", d)
 		}
 	})
-	story(t, "pace", func(t *testing.T) {
+	inVirtualTime(t, "pace", func(t *testing.T) {
 		c := newCloud(t, nil, in(hangzhou, "i-h"), in(beijing, "i-b"))
 		c.Inject(ecstest.Fault{Region: beijing, Code: "Forbidden.RAM", Times: -1})
 		c.cache(ecs.DescribeInstancesRequest{}, &ecscache.Options{Regions: []string{hangzhou, beijing}, Interval: 20 * time.Second})
@@ -350,14 +355,14 @@ func TestRun(t *testing.T) {
 			t.Errorf("a failing region has %d different gaps between its listings, want 10 to 25; the longest is %v, want about 5m", n, longest)
 		}
 	})
-	story(t, "a slow region holds up no other", func(t *testing.T) {
+	inVirtualTime(t, "a slow region holds up no other", func(t *testing.T) {
 		c := newCloud(t, nil, in(hangzhou, "i-h"), in(beijing, "i-b"))
 		c.Inject(ecstest.Fault{Region: beijing, BlackHole: true, Times: -1})
 		cache := c.cache(ecs.DescribeInstancesRequest{}, &ecscache.Options{Regions: []string{hangzhou, beijing}})
 		synctest.Wait()
 		wantNames(t, cache, "i-h=")
 	})
-	story(t, "nil context", func(t *testing.T) {
+	inVirtualTime(t, "nil context", func(t *testing.T) {
 		cache := newCache(t, newCloud(t, nil), nil)
 		var none context.Context
 		_, getErr := cache.Get(none, "i-1")
@@ -380,7 +385,7 @@ func TestPanic(t *testing.T) {
 		f()
 		return nil
 	}
-	story(t, "OnError", func(t *testing.T) {
+	inVirtualTime(t, "OnError", func(t *testing.T) {
 		c := newCloud(t, nil, named("i-1", "a"))
 		c.Inject(ecstest.Fault{Code: "Forbidden.RAM"})
 		cache, err := ecscache.New(c.client, ecs.DescribeInstancesRequest{}, &ecscache.Options{OnError: func(error) { panic("mine") }})
@@ -397,7 +402,7 @@ func TestPanic(t *testing.T) {
 		}
 		wantNames(t, cache, "i-1=a")
 	})
-	story(t, "a hook of the client", func(t *testing.T) {
+	inVirtualTime(t, "a hook of the client", func(t *testing.T) {
 		var explode atomic.Bool
 		c := newCloud(t, &ecs.Options{OnAttempt: func(ecs.Attempt) {
 			if explode.Load() {
@@ -424,7 +429,7 @@ func TestPanic(t *testing.T) {
 		}
 		wantNames(t, cache, "i-h=")
 	})
-	story(t, "the loop of a watcher", func(t *testing.T) {
+	inVirtualTime(t, "the loop of a watcher", func(t *testing.T) {
 		c := newCloud(t, nil, named("i-1", "a"))
 		cache := c.synced(ecs.DescribeInstancesRequest{}, nil)
 		if p := recovered(func() {
@@ -443,7 +448,7 @@ func TestPanic(t *testing.T) {
 // TestRefreshInManyRegions checks that Refresh finds a new instance that exists in only one of many regions.
 func TestRefreshInManyRegions(t *testing.T) {
 	t.Parallel()
-	story(t, "new instances", func(t *testing.T) {
+	inVirtualTime(t, "new instances", func(t *testing.T) {
 		c := newCloud(t, nil)
 		regions := []string{hangzhou, beijing, "cn-shanghai", "cn-shenzhen", "eu-central-1", "us-west-1"}
 		cache := c.synced(ecs.DescribeInstancesRequest{}, &ecscache.Options{Regions: regions, Interval: 24 * time.Hour})

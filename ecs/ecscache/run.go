@@ -193,7 +193,7 @@ func (r *runner) discover(ctx context.Context) error {
 	}
 	var (
 		found   []*task
-		refused []error
+		invalid []error
 	)
 	for _, region := range resp.Regions {
 		if slices.Contains(c.opts.Exclude, region.RegionID) {
@@ -201,12 +201,12 @@ func (r *runner) discover(ctx context.Context) error {
 		}
 		client, err := c.client.InRegion(region.RegionID)
 		if err != nil {
-			refused = append(refused, err)
+			invalid = append(invalid, err)
 			continue
 		}
 		found = append(found, newTask(region.RegionID, client))
 	}
-	if len(found)+len(refused) == 0 {
+	if len(found)+len(invalid) == 0 {
 		return fmt.Errorf("ecscache: Options.Exclude excludes every region that DescribeRegions returned (request id %s)", resp.RequestID)
 	}
 	c.mu.Lock()
@@ -218,5 +218,5 @@ func (r *runner) discover(ctx context.Context) error {
 	for _, t := range found {
 		r.start(ctx, t)
 	}
-	return joinLine(refused)
+	return joinLine(invalid)
 }

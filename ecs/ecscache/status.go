@@ -51,8 +51,9 @@ func (c *Cache) Status() Status {
 	return s
 }
 
-// WaitForSync waits until every region has been listed completely at least once. Start [Cache.Run] in another goroutine
-// first. If ctx is done or Run ends, WaitForSync returns an error that names the failing regions.
+// WaitForSync waits until [Cache.Run] has listed every region completely at least once. WaitForSync does not start Run:
+// the caller must run it in another goroutine. Without Run, WaitForSync never returns nil, and waits until ctx is done.
+// If ctx is done or Run ends first, WaitForSync returns an error that contains the errors of the failing regions.
 func (c *Cache) WaitForSync(ctx context.Context) error {
 	if ctx == nil {
 		return errNilContext

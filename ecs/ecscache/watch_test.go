@@ -17,7 +17,7 @@ func TestSlowWatcher(t *testing.T) {
 	fleet := func() []ecs.Instance {
 		return []ecs.Instance{named("i-1", "a"), named("i-2", "b"), named("i-3", "c"), named("i-4", "d")}
 	}
-	story(t, "merges", func(t *testing.T) {
+	inVirtualTime(t, "merges", func(t *testing.T) {
 		c := newCloud(t, nil, fleet()...)
 		cache := c.synced(ecs.DescribeInstancesRequest{}, nil)
 		fast := watch(t, cache)
@@ -68,7 +68,7 @@ func TestSlowWatcher(t *testing.T) {
 		close(stalled)
 		slow.want(t, "i-1=a>a3", "-i-3=c", "i-4=d>d4", "+i-6=f2") // i-2 is back in its old state; i-5 was added and removed
 	})
-	story(t, "removed while the watcher is at the beginning", func(t *testing.T) {
+	inVirtualTime(t, "removed while the watcher is at the beginning", func(t *testing.T) {
 		c := newCloud(t, nil, fleet()[:2]...)
 		cache := c.synced(ecs.DescribeInstancesRequest{}, nil)
 		known := map[string]string{}
@@ -99,7 +99,7 @@ func TestSlowWatcher(t *testing.T) {
 			t.Errorf("the watcher received no EventRemoved for %q", known)
 		}
 	})
-	story(t, "holds up nobody", func(t *testing.T) {
+	inVirtualTime(t, "holds up nobody", func(t *testing.T) {
 		c := newCloud(t, nil, fleet()...)
 		cache := c.synced(ecs.DescribeInstancesRequest{}, nil)
 		ctx, cancel := context.WithCancel(t.Context())
@@ -125,7 +125,7 @@ func TestSlowWatcher(t *testing.T) {
 // TestWatchEnds checks that a watcher ends when its context is done, even if Run has ended or was never started.
 func TestWatchEnds(t *testing.T) {
 	t.Parallel()
-	story(t, "cancelled", func(t *testing.T) {
+	inVirtualTime(t, "cancelled", func(t *testing.T) {
 		c := newCloud(t, nil, named("i-1", "a"), named("i-2", "b"))
 		cache := c.synced(ecs.DescribeInstancesRequest{}, nil)
 		ctx, cancel := context.WithCancel(t.Context())
@@ -142,7 +142,7 @@ func TestWatchEnds(t *testing.T) {
 			t.Errorf("unexpected event %s", text(ev))
 		}
 	})
-	story(t, "without Run", func(t *testing.T) {
+	inVirtualTime(t, "without Run", func(t *testing.T) {
 		cache, err := ecscache.New(newCloud(t, nil).client, ecs.DescribeInstancesRequest{}, nil)
 		if err != nil {
 			t.Fatal(err)
@@ -153,7 +153,7 @@ func TestWatchEnds(t *testing.T) {
 			t.Errorf("unexpected event %s", text(ev))
 		}
 	})
-	story(t, "not synced", func(t *testing.T) { // EventSynced must not occur
+	inVirtualTime(t, "not synced", func(t *testing.T) { // EventSynced must not occur
 		c := newCloud(t, nil, in(hangzhou, "i-h"))
 		cache := c.cache(ecs.DescribeInstancesRequest{}, &ecscache.Options{Regions: []string{hangzhou, "eu-nowhere-1"}})
 		l := watch(t, cache)
@@ -187,7 +187,7 @@ func TestModifiedByConsumer(t *testing.T) {
 		},
 	}
 	for name, modify := range spoil {
-		story(t, name, func(t *testing.T) {
+		inVirtualTime(t, name, func(t *testing.T) {
 			c := newCloud(t, nil, tagged("prod"))
 			cache := c.synced(ecs.DescribeInstancesRequest{}, nil)
 			l := watch(t, cache)

@@ -7,14 +7,97 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"hash"
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 )
 
 // This file shares no code with package signer, so that tests detect mistakes in package signer.
 
 const algorithmV3 = "ACS3-HMAC-SHA256"
+
+const timeLayout = "2006-01-02T15:04:05Z"
+
+// maxClockDifference is the maximum difference between a request's timestamp and the server's clock. Nonces are
+// remembered for the same time.
+const maxClockDifference = 15 * time.Minute
+
+// authenticate performs the checks that the API's gateway performs before an operation runs. It checks the path and the
+// method, and then the signature, the time, the key and the nonce.
+func (s *Server) authenticate(x *exchange) *apiError {
+	x.now = time.Now().Add(x.ClockSkew)
+	switch {
+	case x.parseErr != nil:
+		return newError(400, "InvalidParameter", "The request cannot be read.")
+	case x.r.URL.Path != "/" && x.r.URL.Path != "":
+		return noSuchAPI()
+	case x.r.Method != http.MethodGet && x.r.Method != http.MethodPost:
+		return newError(400, "UnsupportedHTTPMethod", "This http method is not supported.")
+	case x.action == "":
+		return missingParameter("Action")
+	case x.version == "":
+		return missingParameter("Version")
+	}
+	read := x.readV1
+	if x.v3 {
+		read = x.readV3
+	}
+	a, err := read()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	x.record.SignatureVersion, x.record.AccessKeyID, x.record.Nonce = a.version, a.keyID, a.nonce
+	if err != nil {
+		return err
+	}
+	return s.verify(x, a)
+}
+
+// authentication contains the parts of a request that prove the sender's identity, such as the key id and the
+// signature.
+type authentication struct {
+	version, keyID, token, time, nonce string
+	signature                          []byte
+	sign                               func(secret string) []byte // returns the expected signature
+	mismatch                           string                     // the error message if the signature differs
+}
+
+// verify returns an error if an authentication is not valid. An invalid authentication does not use up its nonce. s.mu
+// must be held.
+func (s *Server) verify(x *exchange, a authentication) *apiError {
+	key, known := s.keys[a.keyID]
+	if !known {
+		return newError(404, "InvalidAccessKeyId.NotFound", "Specified access key is not found.")
+	}
+	sent, err := time.Parse(timeLayout, a.time)
+	if err != nil {
+		return newError(400, "IllegalTimestamp", "The specified Timestamp is not well formed.")
+	}
+	if x.now.Sub(sent).Abs() > maxClockDifference {
+		return newError(400, "InvalidTimeStamp.Expired", "Specified time stamp or date value is expired.")
+	}
+	if !hmac.Equal(a.signature, a.sign(key.Credentials.AccessKeySecret)) {
+		return newError(400, "SignatureDoesNotMatch", "%s", a.mismatch)
+	}
+	switch token := key.Credentials.SecurityToken; {
+	case key.Disabled:
+		return newError(400, "InvalidAccessKeyId.Inactive", "Specified access key is disabled.")
+	case token != "" && a.token == "":
+		return newError(400, "MissingSecurityToken", "SecurityToken is required for this action.")
+	case token == "" && a.token != "":
+		return newError(400, "InvalidSecurityToken.Malformed", "Specified SecurityToken is malformed.")
+	case !hmac.Equal([]byte(token), []byte(a.token)):
+		return newError(400, "InvalidSecurityToken.MismatchWithAccessKey", "Specified SecurityToken mismatch with the AccessKey.")
+	case !key.Expires.IsZero() && x.now.After(key.Expires):
+		return newError(400, "InvalidSecurityToken.Expired", "Specified SecurityToken is expired.")
+	}
+	if !s.nonces.add(a.nonce, time.Now()) { // not x.now: ClockSkew must not affect the nonces
+		return newError(400, "SignatureNonceUsed", "Specified signature nonce was used already.")
+	}
+	x.keyID = a.keyID
+	return nil
+}
 
 // readV1 reads the authentication of a request with a V1 signature, which covers all parameters.
 func (x *exchange) readV1() (authentication, *apiError) {

@@ -129,9 +129,9 @@ func hostNames(fleet []ecs.Instance, groups map[group]string, nameBy string) []s
 	}
 	short, long := make([]string, len(fleet)), make([]string, len(fleet))
 	for i, inst := range fleet {
-		id := cmp.Or(hostname.Clean(inst.InstanceID), fmt.Sprintf("unnamed-%d", i))
+		id := cmp.Or(hostname.Sanitize(inst.InstanceID), fmt.Sprintf("unnamed-%d", i))
 		short[i], long[i] = id, id
-		if name := hostname.OfName(nameOf(inst, nameBy)); name != "" && name != id {
+		if name := hostname.FromInstanceName(nameOf(inst, nameBy)); name != "" && name != id {
 			short[i], long[i] = name, name+"."+id
 			taken[long[i]]++
 		}

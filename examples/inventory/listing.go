@@ -32,7 +32,7 @@ func (p *program) all(ctx context.Context, c *config, sources []selection.Source
 func (p *program) list(ctx context.Context, c *config, sources []selection.Source) int {
 	out := bufio.NewWriterSize(p.stdout, 64<<10)
 	l := c.look
-	l.terminal = terminal.Is(p.stdout)
+	l.terminal = terminal.IsTerminal(p.stdout)
 	l.width, l.color = terminal.Columns(p.stdout, p.getenv), terminal.Styled(p.stdout, p.getenv)
 	var notes []string
 	l.note = func(s string) { notes = append(notes, s) }
@@ -101,7 +101,7 @@ func (p *program) conclude(c *config, printed int) {
 		for _, hint := range advice(c.Request) {
 			p.say(hint)
 		}
-	case terminal.Is(p.stderr):
+	case terminal.IsTerminal(p.stderr):
 		p.say(instances(printed))
 	}
 }

@@ -62,7 +62,7 @@ func (p *program) run(ctx context.Context, args []string) int {
 		fmt.Fprint(p.stdout, c.help)
 		return failure.ExitOK
 	}
-	if c.format.name == "html" && terminal.Is(p.stdout) {
+	if c.format.name == "html" && terminal.IsTerminal(p.stdout) {
 		p.say("-o html writes a page for a browser: redirect it to a file, such as > fleet.html")
 		return failure.ExitUsage
 	}

@@ -25,7 +25,7 @@ type progress struct {
 // counted yields the elements of all. It shows progress if stderr is a terminal that no other output uses.
 func (p *program) counted(c *config, all iter.Seq2[ecs.Instance, error]) iter.Seq2[ecs.Instance, error] {
 	buffered := c.sort != nil || c.format.whole
-	if !terminal.Is(p.stderr) || c.verbose || !buffered && terminal.Is(p.stdout) {
+	if !terminal.IsTerminal(p.stderr) || c.verbose || !buffered && terminal.IsTerminal(p.stdout) {
 		return all
 	}
 	where := "all regions"

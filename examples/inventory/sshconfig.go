@@ -75,7 +75,7 @@ func cutLast(template, separator string) (before, after string, found bool) {
 // alias returns the host name of an instance, or "" if the template does not produce a valid host name.
 func (o *sshOptions) alias(i ecs.Instance) string {
 	if o.template == "" {
-		return hostname.OfName(i.InstanceName)
+		return hostname.FromInstanceName(i.InstanceName)
 	}
 	complete := true
 	name := placeholder.ReplaceAllStringFunc(o.template, func(m string) string {
@@ -83,13 +83,13 @@ func (o *sshOptions) alias(i ecs.Instance) string {
 		if key, ok := strings.CutPrefix(strings.Trim(m, "{}"), "tag:"); ok {
 			value = tagColumn(key).text(i)
 		}
-		value = hostname.Clean(value)
+		value = hostname.Sanitize(value)
 		complete = complete && value != ""
 		return value
 	})
 	// Valid parts can form an invalid name: "local" and "host" form "localhost". An instance id is a valid name only
 	// for the instance with that id.
-	if !complete || hostname.Clean(name) == "" || hostname.OfName(name) == "" && name != i.InstanceID {
+	if !complete || hostname.Sanitize(name) == "" || hostname.FromInstanceName(name) == "" && name != i.InstanceID {
 		return ""
 	}
 	return name
@@ -110,7 +110,7 @@ type sshHost struct {
 }
 
 func (r *sshRenderer) add(i ecs.Instance) error {
-	h := sshHost{id: hostname.Clean(i.InstanceID), alias: r.ssh.alias(i), address: i.PrivateAddr()}
+	h := sshHost{id: hostname.Sanitize(i.InstanceID), alias: r.ssh.alias(i), address: i.PrivateAddr()}
 	if h.alias != i.InstanceName {
 		h.name = terminal.Printable(i.InstanceName)
 	}

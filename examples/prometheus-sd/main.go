@@ -249,7 +249,7 @@ func (p *program) serve(ctx context.Context, d *discovery, c *config) int {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	server := &http.Server{
-		Handler: knownHosts(d.handler(), c.listen, c.allowHosts), ErrorLog: slog.NewLogLogger(d.log.Handler(), slog.LevelWarn),
+		Handler: rejectUnknownHosts(d.handler(), c.listen, c.allowHosts), ErrorLog: slog.NewLogLogger(d.log.Handler(), slog.LevelWarn),
 		ReadTimeout: 10 * time.Second, WriteTimeout: time.Minute, IdleTimeout: 5 * time.Minute,
 	}
 	var running sync.WaitGroup

@@ -36,9 +36,9 @@ func (d *discovery) handler() http.Handler {
 	})
 }
 
-// knownHosts returns a handler that rejects requests for unknown host names. Without this check, a web page could
-// read the list of targets through a visitor's browser (DNS rebinding).
-func knownHosts(next http.Handler, listen string, allowed []string) http.Handler {
+// rejectUnknownHosts returns a handler that rejects requests for unknown host names. Without this check, a web page
+// could read the list of targets through a visitor's browser (DNS rebinding).
+func rejectUnknownHosts(next http.Handler, listen string, allowed []string) http.Handler {
 	known := map[string]bool{"localhost": true}
 	for _, name := range allowed {
 		known[strings.ToLower(name)] = true

@@ -74,7 +74,7 @@ func TestKnownHosts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	handler := knownHosts(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}), "sd.corp.example:9465", []string{"prometheus-sd.monitoring.svc"})
+	handler := rejectUnknownHosts(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}), "sd.corp.example:9465", []string{"prometheus-sd.monitoring.svc"})
 	for host, want := range map[string]int{
 		"127.0.0.1:9465": 200, "127.0.0.1": 200, "[::1]:9465": 200, "10.0.0.1": 200, "localhost:9465": 200, "LOCALHOST": 200, "sd.corp.example:9465": 200,
 		"prometheus-sd.monitoring.svc:9465": 200, "prometheus-sd.monitoring.svc.": 200, own + ":9465": 200,

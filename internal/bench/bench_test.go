@@ -58,7 +58,7 @@ func TestPages(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if again, _ := body(tt.kind); string(again) != string(text) {
+			if second, _ := body(tt.kind); string(second) != string(text) {
 				t.Error("newInstances returned a different page the second time")
 			}
 			if n := len(text); n < tt.bytes*99/100 || n > tt.bytes*101/100 {
@@ -70,7 +70,7 @@ func TestPages(t *testing.T) {
 			if err = json.Unmarshal(text, &ours); err != nil {
 				t.Fatal(err)
 			}
-			oldClient := newOld("http://127.0.0.1:1", memory{text})
+			oldClient := newOld("http://127.0.0.1:1", fixedResponse{text})
 			answer, err := oldClient.DescribeInstances(oldClient.request(""))
 			if err != nil {
 				t.Fatal(err)
@@ -246,7 +246,7 @@ func BenchmarkPage(b *testing.B) {
 			name string
 			http bool
 		}{{"http", true}, {"memory", false}} {
-			ours, old, bytes := page(b.Context(), s.url, memory{text})
+			ours, old, bytes := page(b.Context(), s.url, fixedResponse{text})
 			if from.http {
 				ours, old, bytes = page(b.Context(), s.url, nil)
 			}
@@ -315,17 +315,17 @@ func BenchmarkRequest(b *testing.B) {
 	client, oldClient := newOurs(nowhere, &ecs.Options{Signer: stopper{}}), newOld(nowhere, nil)
 	for _, w := range []struct {
 		name string
-		wish wish
-	}{{"typical", typicalWish()}, {"large", largeWish()}} {
-		b.Run(w.name+"/ours", func(b *testing.B) { cpu(b, func() error { return signOurs(b.Context(), client, w.wish) }) })
-		b.Run(w.name+"/old", func(b *testing.B) { cpu(b, func() error { return oldClient.sign(w.wish) }) })
+		pair requestPair
+	}{{"typical", typicalRequest()}, {"large", largeRequest()}} {
+		b.Run(w.name+"/ours", func(b *testing.B) { cpu(b, func() error { return signOurs(b.Context(), client, w.pair) }) })
+		b.Run(w.name+"/old", func(b *testing.B) { cpu(b, func() error { return oldClient.sign(w.pair) }) })
 	}
 }
 
 // BenchmarkCall measures the cost of a call with an empty response.
 func BenchmarkCall(b *testing.B) {
 	const nowhere = "http://127.0.0.1:1"
-	w, empty := typicalWish(), memory{emptyPage}
+	w, empty := typicalRequest(), fixedResponse{emptyPage}
 	client, oldClient := newOurs(nowhere, &ecs.Options{HTTPClient: httpClient(empty)}), newOld(nowhere, empty)
 	b.Run("ours", func(b *testing.B) {
 		cpu(b, func() error {
@@ -342,7 +342,7 @@ func BenchmarkInstance(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	page, err := newOurs("http://127.0.0.1:1", &ecs.Options{HTTPClient: httpClient(memory{text})}).DescribeInstances(b.Context(), ecs.DescribeInstancesRequest{MaxResults: pageSize})
+	page, err := newOurs("http://127.0.0.1:1", &ecs.Options{HTTPClient: httpClient(fixedResponse{text})}).DescribeInstances(b.Context(), ecs.DescribeInstancesRequest{MaxResults: pageSize})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -350,8 +350,8 @@ func BenchmarkInstance(b *testing.B) {
 		name  string
 		items iter.Seq2[ecs.Instance, error]
 	}{
-		{"iterator", again(page.Instances, fleet)},
-		{"channel", throughChannel(b.Context(), again(page.Instances, fleet))},
+		{"iterator", repeatPage(page.Instances, fleet)},
+		{"channel", throughChannel(b.Context(), repeatPage(page.Instances, fleet))},
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			cpu(b, func() error { return count(c.items) })

@@ -76,21 +76,21 @@ func (o oldSDK) list() ([]old.Instance, error) {
 	}
 }
 
-// raw is a client that reads each page without decoding it, which is the minimum work of any client.
-type raw struct {
+// undecoded is a client that reads each page without decoding it, which is the minimum work of any client.
+type undecoded struct {
 	client *http.Client
 	url    string
 	bodies sync.Pool
 }
 
-func newRaw(url string, transport http.RoundTripper) *raw {
+func newUndecoded(url string, transport http.RoundTripper) *undecoded {
 	if transport == nil {
 		transport = &http.Transport{}
 	}
-	return &raw{client: &http.Client{Transport: transport}, url: url}
+	return &undecoded{client: &http.Client{Transport: transport}, url: url}
 }
 
-func (r *raw) page(ctx context.Context, token string) error {
+func (r *undecoded) page(ctx context.Context, token string) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, r.url+"/?Action=DescribeInstances&MaxResults=100&NextToken="+token, http.NoBody)
 	if err != nil {
 		return err
@@ -122,10 +122,10 @@ func collect[T any](items iter.Seq2[T, error]) ([]T, error) {
 	return all, nil
 }
 
-// memory is an http.RoundTripper that responds to every request with the same body, without using a network.
-type memory struct{ body []byte }
+// fixedResponse is an http.RoundTripper that responds to every request with the same body, without using a network.
+type fixedResponse struct{ body []byte }
 
-func (m memory) RoundTrip(r *http.Request) (*http.Response, error) {
+func (m fixedResponse) RoundTrip(r *http.Request) (*http.Response, error) {
 	return &http.Response{
 		Status: "200 OK", StatusCode: http.StatusOK, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 		Header: http.Header{}, ContentLength: int64(len(m.body)), Body: io.NopCloser(bytes.NewReader(m.body)), Request: r,
@@ -137,17 +137,17 @@ func httpClient(transport http.RoundTripper) *http.Client { return &http.Client{
 // emptyPage is the smallest valid response of DescribeInstances.
 var emptyPage = []byte(`{"Instances":{"Instance":[]},"TotalCount":0,"NextToken":"","PageSize":10,"PageNumber":1,"RequestId":"473469C7-AA6F-4DC5-B3DB-A3DC0DE3C83E"}`)
 
-// A wish contains the same DescribeInstances request in the types of both SDKs.
-type wish struct {
+// requestPair contains the same DescribeInstances request in the types of both SDKs.
+type requestPair struct {
 	ours ecs.DescribeInstancesRequest
 	old  func(*old.DescribeInstancesRequest)
 }
 
 const midway = "caeba0bbb2be03f84eb48b699f0a4883"
 
-// typicalWish returns a request for a page in the middle of a filtered listing.
-func typicalWish() wish {
-	return wish{
+// typicalRequest returns a request for a page in the middle of a filtered listing.
+func typicalRequest() requestPair {
+	return requestPair{
 		ecs.DescribeInstancesRequest{
 			Status: ecs.InstanceStatusRunning, VPCID: "vpc-2zeuphj08tt7q3brd0123", Tags: []ecs.Tag{{Key: "env", Value: "prod"}},
 			MaxResults: pageSize, NextToken: midway,
@@ -159,9 +159,9 @@ func typicalWish() wish {
 	}
 }
 
-// largeWish returns a request that filters by 100 ids and 20 tags.
-func largeWish() wish {
-	var w wish
+// largeRequest returns a request that filters by 100 ids and 20 tags.
+func largeRequest() requestPair {
+	var w requestPair
 	ids, tags := make([]string, 100), make([]old.DescribeInstancesTag, 20)
 	for i := range ids {
 		ids[i] = string(appendID([]byte("i-bp1"), mix(uint64(i+1))))
@@ -183,7 +183,7 @@ func largeWish() wish {
 
 // sign encodes and signs a request with the old SDK. It creates an http.Request, because the old SDK cannot sign a
 // request without one.
-func (o oldSDK) sign(w wish) error {
+func (o oldSDK) sign(w requestPair) error {
 	r := old.CreateDescribeInstancesRequest()
 	r.Domain = o.domain
 	w.old(r)
@@ -191,7 +191,7 @@ func (o oldSDK) sign(w wish) error {
 }
 
 // call makes a complete API call with the old SDK.
-func (o oldSDK) call(w wish) error {
+func (o oldSDK) call(w requestPair) error {
 	r := old.CreateDescribeInstancesRequest()
 	r.Domain = o.domain
 	w.old(r)
@@ -211,9 +211,9 @@ func (s stopper) Sign(r signer.Request, c signer.Credentials) (signer.Signed, er
 	panic(stopped{})
 }
 
-// signOurs encodes and signs a request with this SDK. It measures everything that a call does before sending the
-// request. The client's Signer must be a stopper.
-func signOurs(ctx context.Context, client *ecs.Client, w wish) (err error) {
+// signOurs does everything that a call of this SDK does before it sends the request: it encodes and signs the request.
+// It does not send the request, because the client's Signer, which must be a stopper, ends the call.
+func signOurs(ctx context.Context, client *ecs.Client, w requestPair) (err error) {
 	defer func() {
 		switch p := recover(); p {
 		case nil:

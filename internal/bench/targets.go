@@ -106,7 +106,7 @@ func page(ctx context.Context, url string, transport http.RoundTripper) (ours, o
 	if transport != nil {
 		opts.HTTPClient = httpClient(transport)
 	}
-	client, oldClient, raw := newOurs(url, opts), newOld(url, transport), newRaw(url, transport)
+	client, oldClient, undecoded := newOurs(url, opts), newOld(url, transport), newUndecoded(url, transport)
 	check := func(n int, err error) error {
 		if err == nil && n != pageSize {
 			return fmt.Errorf("%d instances on a page of %d", n, pageSize)
@@ -127,7 +127,7 @@ func page(ctx context.Context, url string, transport http.RoundTripper) (ours, o
 		}
 		return check(len(page.Instances.Instance), nil)
 	}
-	bytes = func(token string) error { return raw.page(ctx, token) }
+	bytes = func(token string) error { return undecoded.page(ctx, token) }
 	return ours, old, bytes
 }
 
@@ -166,15 +166,15 @@ func (b *bench) pages(ctx context.Context) error {
 				return nil
 			}
 		}
-		ours, old, raw := page(ctx, b.url, nil)
-		oursMemory, oldMemory, rawMemory := page(ctx, b.url, memory{text})
+		ours, old, undecoded := page(ctx, b.url, nil)
+		oursMemory, oldMemory, undecodedMemory := page(ctx, b.url, fixedResponse{text})
 		f, err := race(b.rounds, []contender{
 			{"ours", repeat(ours)},
 			{"old SDK", repeat(old)},
-			{"bytes alone", repeat(raw)},
+			{"bytes alone", repeat(undecoded)},
 			{"ours, memory", repeat(oursMemory)},
 			{"old SDK, memory", repeat(oldMemory)},
-			{"bytes alone, memory", repeat(rawMemory)},
+			{"bytes alone, memory", repeat(undecodedMemory)},
 		}, float64(calls), nil)
 		if err != nil {
 			return err
@@ -401,23 +401,23 @@ func (b *bench) requests(ctx context.Context) error {
 		}
 	}
 	const nowhere = "http://127.0.0.1:1"
-	empty := memory{emptyPage}
+	empty := fixedResponse{emptyPage}
 	client, oldClient := newOurs(nowhere, &ecs.Options{Signer: stopper{}}), newOld(nowhere, nil)
-	whole, oldWhole, raw := newOurs(nowhere, &ecs.Options{HTTPClient: httpClient(empty)}), newOld(nowhere, empty), newRaw(nowhere, empty)
+	whole, oldWhole, undecoded := newOurs(nowhere, &ecs.Options{HTTPClient: httpClient(empty)}), newOld(nowhere, empty), newUndecoded(nowhere, empty)
 	for _, w := range []struct {
 		name          string
-		wish          wish
+		pair          requestPair
 		limit, allocs float64
-	}{{"typical request", typicalWish(), 0.40, 95}, {"request with 100 ids and 20 tags", largeWish(), 0.40, 0}} {
+	}{{"typical request", typicalRequest(), 0.40, 95}, {"request with 100 ids and 20 tags", largeRequest(), 0.40, 0}} {
 		f, err := race(b.rounds, []contender{
-			{"ours", repeat(func() error { return signOurs(ctx, client, w.wish) })},
-			{"old SDK", repeat(func() error { return oldClient.sign(w.wish) })},
+			{"ours", repeat(func() error { return signOurs(ctx, client, w.pair) })},
+			{"old SDK", repeat(func() error { return oldClient.sign(w.pair) })},
 			{"ours, whole", repeat(func() error {
-				_, err := whole.DescribeInstances(ctx, w.wish.ours)
+				_, err := whole.DescribeInstances(ctx, w.pair.ours)
 				return err
 			})},
-			{"old SDK, whole", repeat(func() error { return oldWhole.call(w.wish) })},
-			{"HTTP", repeat(func() error { return raw.page(ctx, midway) })},
+			{"old SDK, whole", repeat(func() error { return oldWhole.call(w.pair) })},
+			{"HTTP", repeat(func() error { return undecoded.page(ctx, midway) })},
 		}, float64(n), nil)
 		if err != nil {
 			return err
@@ -444,7 +444,7 @@ func (b *bench) channel(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	page, err := newOurs("http://127.0.0.1:1", &ecs.Options{HTTPClient: httpClient(memory{text})}).DescribeInstances(ctx, ecs.DescribeInstancesRequest{MaxResults: pageSize})
+	page, err := newOurs("http://127.0.0.1:1", &ecs.Options{HTTPClient: httpClient(fixedResponse{text})}).DescribeInstances(ctx, ecs.DescribeInstancesRequest{MaxResults: pageSize})
 	if err != nil {
 		return err
 	}
@@ -453,8 +453,8 @@ func (b *bench) channel(ctx context.Context) error {
 		n = 10 * fleet
 	}
 	f, err := race(b.rounds, []contender{
-		{"iterator", func() error { return count(again(page.Instances, n)) }},
-		{"channel", func() error { return count(throughChannel(ctx, again(page.Instances, n))) }},
+		{"iterator", func() error { return count(repeatPage(page.Instances, n)) }},
+		{"channel", func() error { return count(throughChannel(ctx, repeatPage(page.Instances, n))) }},
 	}, float64(n), nil)
 	if err != nil {
 		return err
@@ -477,8 +477,8 @@ func (b *bench) channel(ctx context.Context) error {
 	return nil
 }
 
-// again yields n instances by repeating the instances on a page.
-func again(page []ecs.Instance, n int) iter.Seq2[ecs.Instance, error] {
+// repeatPage yields n instances by repeating the instances on a page.
+func repeatPage(page []ecs.Instance, n int) iter.Seq2[ecs.Instance, error] {
 	return func(yield func(ecs.Instance, error) bool) {
 		for range n / len(page) {
 			for _, inst := range page {

@@ -33,30 +33,30 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// both returns clients of this SDK and of the vendor's SDK for the same region.
-func both(t *testing.T, srv *ecstest.Server, region string, key signer.Credentials) (*vendor.Client, *ecs.Client) {
+// newClients returns clients of this SDK and of the vendor's SDK for the same region.
+func newClients(t *testing.T, srv *ecstest.Server, region string, key signer.Credentials) (*vendor.Client, *ecs.Client) {
 	t.Helper()
 	u, err := url.Parse(srv.URL())
 	if err != nil {
 		t.Fatal(err)
 	}
-	var theirs *vendor.Client
+	var vendorClient *vendor.Client
 	config := sdk.NewConfig().WithScheme(u.Scheme)
 	if key.SecurityToken != "" {
-		theirs, err = vendor.NewClientWithOptions(region, config, credentials.NewStsTokenCredential(key.AccessKeyID, key.AccessKeySecret, key.SecurityToken))
+		vendorClient, err = vendor.NewClientWithOptions(region, config, credentials.NewStsTokenCredential(key.AccessKeyID, key.AccessKeySecret, key.SecurityToken))
 	} else {
-		theirs, err = vendor.NewClientWithOptions(region, config, credentials.NewAccessKeyCredential(key.AccessKeyID, key.AccessKeySecret))
+		vendorClient, err = vendor.NewClientWithOptions(region, config, credentials.NewAccessKeyCredential(key.AccessKeyID, key.AccessKeySecret))
 	}
 	if err != nil {
 		t.Fatal(err)
 	}
-	theirs.Domain = u.Host
-	theirs.SetTransport(&http.Transport{}) // otherwise, all of the vendor's clients would share http.DefaultTransport
-	ours, err := srv.Client(region, &ecs.Options{Credentials: ecs.StaticCredentials(key.AccessKeyID, key.AccessKeySecret, key.SecurityToken)})
+	vendorClient.Domain = u.Host
+	vendorClient.SetTransport(&http.Transport{}) // otherwise, all of the vendor's clients would share http.DefaultTransport
+	client, err := srv.Client(region, &ecs.Options{Credentials: ecs.StaticCredentials(key.AccessKeyID, key.AccessKeySecret, key.SecurityToken)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return theirs, ours
+	return vendorClient, client
 }
 
 // vendorIDs lists instances page by page with the vendor's client and returns their ids.
@@ -89,7 +89,7 @@ func followTokens(t *testing.T, client *vendor.Client, req *vendor.DescribeInsta
 	}
 }
 
-func ourIDs(t *testing.T, client *ecs.Client, req ecs.DescribeInstancesRequest) []string {
+func sdkIDs(t *testing.T, client *ecs.Client, req ecs.DescribeInstancesRequest) []string {
 	t.Helper()
 	ids := []string{}
 	for i, err := range client.Instances(t.Context(), req) {
@@ -117,17 +117,17 @@ func TestSameIDs(t *testing.T) {
 	for _, i := range fleet {
 		want[i.RegionID] = append(want[i.RegionID], i.InstanceID)
 	}
-	theirs, _ := both(t, srv, "cn-hangzhou", srv.Credentials())
-	regions, err := theirs.DescribeRegions(vendor.CreateDescribeRegionsRequest())
+	vendorClient, _ := newClients(t, srv, "cn-hangzhou", srv.Credentials())
+	regions, err := vendorClient.DescribeRegions(vendor.CreateDescribeRegionsRequest())
 	if err != nil {
 		t.Fatal(err)
 	}
 	total := 0
 	for _, r := range regions.Regions.Region {
-		theirs, ours := both(t, srv, r.RegionId, srv.Credentials())
-		got, mine := vendorIDs(t, theirs, nil), ourIDs(t, ours, ecs.DescribeInstancesRequest{})
-		if !slices.Equal(got, want[r.RegionId]) || !slices.Equal(got, mine) {
-			t.Errorf("%s: the vendor's client lists %d, ours %d, there are %d", r.RegionId, len(got), len(mine), len(want[r.RegionId]))
+		vendorClient, client := newClients(t, srv, r.RegionId, srv.Credentials())
+		got, ids := vendorIDs(t, vendorClient, nil), sdkIDs(t, client, ecs.DescribeInstancesRequest{})
+		if !slices.Equal(got, want[r.RegionId]) || !slices.Equal(got, ids) {
+			t.Errorf("%s: the vendor's client lists %d instances, this SDK %d, there are %d", r.RegionId, len(got), len(ids), len(want[r.RegionId]))
 		}
 		total += len(got)
 	}
@@ -183,10 +183,10 @@ func TestFilters(t *testing.T) {
 				}
 			}
 			// The vendor's client is not safe for concurrent use.
-			theirs, ours := both(t, srv, "cn-hangzhou", srv.Credentials())
-			got, mine := vendorIDs(t, theirs, test.set), ourIDs(t, ours, test.req)
-			if !slices.Equal(got, mine) || len(got) == 0 || (len(got) == region) != test.all {
-				t.Errorf("the vendor's client lists %d, ours %d", len(got), len(mine))
+			vendorClient, client := newClients(t, srv, "cn-hangzhou", srv.Credentials())
+			got, ids := vendorIDs(t, vendorClient, test.set), sdkIDs(t, client, test.req)
+			if !slices.Equal(got, ids) || len(got) == 0 || (len(got) == region) != test.all {
+				t.Errorf("the vendor's client lists %d instances, this SDK %d", len(got), len(ids))
 			}
 		})
 	}
@@ -196,14 +196,14 @@ func TestFilters(t *testing.T) {
 func TestMembers(t *testing.T) {
 	t.Parallel()
 	srv, _ := serve(t)
-	theirs, ours := both(t, srv, "cn-beijing", srv.Credentials())
+	vendorClient, client := newClients(t, srv, "cn-beijing", srv.Credentials())
 	req := vendor.CreateDescribeInstancesRequest()
 	req.MaxResults = requests.NewInteger(100)
-	resp, err := theirs.DescribeInstances(req)
+	resp, err := vendorClient.DescribeInstances(req)
 	if err != nil {
 		t.Fatal(err)
 	}
-	page, err := ours.DescribeInstances(t.Context(), ecs.DescribeInstancesRequest{MaxResults: 100})
+	page, err := client.DescribeInstances(t.Context(), ecs.DescribeInstancesRequest{MaxResults: 100})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -232,7 +232,7 @@ func TestMembers(t *testing.T) {
 			strings.Join(o.VPCAttributes.PrivateIPAddress, " "), strings.Join(o.PublicIPAddress, " "), strings.Join(o.SecurityGroupIDs, " "),
 		}
 		if a != b || a.ID == "" {
-			t.Errorf("the vendor's client decodes %+v\nours %+v", a, b)
+			t.Errorf("the vendor's client decodes %+v\nthis SDK %+v", a, b)
 		}
 	}
 }
@@ -241,7 +241,7 @@ func TestMembers(t *testing.T) {
 func TestPageMode(t *testing.T) {
 	t.Parallel()
 	srv, fleet := serve(t)
-	theirs, _ := both(t, srv, "eu-central-1", srv.Credentials())
+	vendorClient, _ := newClients(t, srv, "eu-central-1", srv.Credentials())
 	var want, got []string
 	for _, i := range fleet {
 		if i.RegionID == "eu-central-1" {
@@ -251,7 +251,7 @@ func TestPageMode(t *testing.T) {
 	for number := 1; ; number++ {
 		req := vendor.CreateDescribeInstancesRequest()
 		req.PageNumber, req.PageSize = requests.NewInteger(number), requests.NewInteger(50)
-		resp, err := theirs.DescribeInstances(req)
+		resp, err := vendorClient.DescribeInstances(req)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -274,10 +274,10 @@ func TestPageMode(t *testing.T) {
 func TestWithoutMaxResults(t *testing.T) {
 	t.Parallel()
 	srv, _ := serve(t)
-	theirs, ours := both(t, srv, "cn-beijing", srv.Credentials())
-	got, want := followTokens(t, theirs, vendor.CreateDescribeInstancesRequest()), ourIDs(t, ours, ecs.DescribeInstancesRequest{})
+	vendorClient, client := newClients(t, srv, "cn-beijing", srv.Credentials())
+	got, want := followTokens(t, vendorClient, vendor.CreateDescribeInstancesRequest()), sdkIDs(t, client, ecs.DescribeInstancesRequest{})
 	if !slices.Equal(got, want) || len(got) < 100 {
-		t.Errorf("the vendor's client lists %d, ours %d", len(got), len(want))
+		t.Errorf("the vendor's client lists %d instances, this SDK %d", len(got), len(want))
 	}
 }
 
@@ -313,12 +313,12 @@ func TestErrors(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			theirs, _ := both(t, srv, test.region, test.key)
+			vendorClient, _ := newClients(t, srv, test.region, test.key)
 			req := vendor.CreateDescribeInstancesRequest()
 			if test.set != nil {
 				test.set(req)
 			}
-			_, err := theirs.DescribeInstances(req)
+			_, err := vendorClient.DescribeInstances(req)
 			var e *sdkerrors.ServerError
 			if !errors.As(err, &e) {
 				t.Fatalf("got %v", err)
@@ -336,8 +336,8 @@ func TestEmptyIfDenied(t *testing.T) {
 	srv, _ := serve(t)
 	srv.AddKey(ecstest.Key{Credentials: srv.Credentials(), Deny: []string{"*"}})
 	srv.Configure(func(s *ecstest.Settings) { s.EmptyIfDenied = true })
-	theirs, _ := both(t, srv, "cn-hangzhou", srv.Credentials())
-	if resp, err := theirs.DescribeInstances(vendor.CreateDescribeInstancesRequest()); err != nil || len(resp.Instances.Instance) != 0 {
+	vendorClient, _ := newClients(t, srv, "cn-hangzhou", srv.Credentials())
+	if resp, err := vendorClient.DescribeInstances(vendor.CreateDescribeInstancesRequest()); err != nil || len(resp.Instances.Instance) != 0 {
 		t.Errorf("EmptyIfDenied: %v", err)
 	}
 }
@@ -346,13 +346,13 @@ func TestEmptyIfDenied(t *testing.T) {
 func TestOtherOperations(t *testing.T) {
 	t.Parallel()
 	srv, fleet := serve(t)
-	theirs, _ := both(t, srv, "cn-hangzhou", srv.Credentials())
+	vendorClient, _ := newClients(t, srv, "cn-hangzhou", srv.Credentials())
 	at := slices.IndexFunc(fleet, func(i ecs.Instance) bool { return i.RegionID == "cn-hangzhou" && len(i.Tags) > 0 })
 	sample := fleet[at]
 
 	status := vendor.CreateDescribeInstanceStatusRequest()
 	status.InstanceId = &[]string{sample.InstanceID}
-	if resp, err := theirs.DescribeInstanceStatus(status); err != nil || resp.TotalCount != 1 || resp.InstanceStatuses.InstanceStatus[0].Status != string(sample.Status) {
+	if resp, err := vendorClient.DescribeInstanceStatus(status); err != nil || resp.TotalCount != 1 || resp.InstanceStatuses.InstanceStatus[0].Status != string(sample.Status) {
 		t.Errorf("DescribeInstanceStatus: %v, error %v", resp, err)
 	}
 
@@ -361,7 +361,7 @@ func TestOtherOperations(t *testing.T) {
 	tags.Tag = &[]vendor.ListTagResourcesTag{{Key: sample.Tags[0].Key, Value: sample.Tags[0].Value}}
 	got, want := map[string]bool{}, map[string]bool{}
 	for {
-		resp, err := theirs.ListTagResources(tags)
+		resp, err := vendorClient.ListTagResources(tags)
 		if err != nil {
 			t.Fatal(err)
 		}

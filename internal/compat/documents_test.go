@@ -108,25 +108,25 @@ func crowd(t *testing.T, n int) *ecstest.Server {
 
 // results contains the results of both SDKs for the same request and the same fault.
 type results struct {
-	theirs   *vendor.DescribeInstancesResponse
-	theirErr error
-	ours     *ecs.DescribeInstancesResponse
-	ourErr   error
+	vendorPage *vendor.DescribeInstancesResponse
+	vendorErr  error
+	page       *ecs.DescribeInstancesResponse
+	err        error
 }
 
 func ask(t *testing.T, srv *ecstest.Server, key signer.Credentials, fault ecstest.Fault, configure func(*vendor.Client)) (a results) {
 	t.Helper()
-	theirs, ours := both(t, srv, "cn-hangzhou", key)
+	vendorClient, client := newClients(t, srv, "cn-hangzhou", key)
 	if configure != nil {
-		configure(theirs)
+		configure(vendorClient)
 	}
 	req := vendor.CreateDescribeInstancesRequest()
 	req.MaxResults = requests.NewInteger(100)
 	srv.Inject(fault)
-	a.theirs, a.theirErr = theirs.DescribeInstances(req)
+	a.vendorPage, a.vendorErr = vendorClient.DescribeInstances(req)
 	srv.ClearFaults()
 	srv.Inject(fault)
-	a.ours, a.ourErr = ours.DescribeInstances(t.Context(), ecs.DescribeInstancesRequest{MaxResults: 100})
+	a.page, a.err = client.DescribeInstances(t.Context(), ecs.DescribeInstancesRequest{MaxResults: 100})
 	srv.ClearFaults()
 	return a
 }
@@ -141,9 +141,9 @@ func last(t *testing.T, client *ecs.Client) (err error) {
 
 func everything(t *testing.T) {
 	srv := crowd(t, 250)
-	theirs, ours := both(t, srv, "cn-hangzhou", srv.Credentials())
-	if a, b := vendorIDs(t, theirs, nil), ourIDs(t, ours, ecs.DescribeInstancesRequest{}); len(a) != 250 || !slices.Equal(a, b) {
-		t.Errorf("theirs %d, ours %d", len(a), len(b))
+	vendorClient, client := newClients(t, srv, "cn-hangzhou", srv.Credentials())
+	if a, b := vendorIDs(t, vendorClient, nil), sdkIDs(t, client, ecs.DescribeInstancesRequest{}); len(a) != 250 || !slices.Equal(a, b) {
+		t.Errorf("the vendor's client: %d, this SDK: %d", len(a), len(b))
 	}
 }
 
@@ -151,19 +151,19 @@ func withoutPermission(t *testing.T) {
 	srv := crowd(t, 10)
 	denied := signer.Credentials{AccessKeyID: "LTAIdenied", AccessKeySecret: "secret"}
 	srv.AddKey(ecstest.Key{Credentials: denied, Deny: []string{"*"}})
-	theirs, ours := both(t, srv, "cn-hangzhou", denied)
-	if err := last(t, ours); !errors.Is(err, ecs.ErrForbidden) {
-		t.Errorf("ours, 403: %v", err)
+	vendorClient, client := newClients(t, srv, "cn-hangzhou", denied)
+	if err := last(t, client); !errors.Is(err, ecs.ErrForbidden) {
+		t.Errorf("this SDK, 403: %v", err)
 	}
 	srv.Configure(func(s *ecstest.Settings) { s.EmptyIfDenied = true })
-	if ids, err := vendorIDs(t, theirs, nil), last(t, ours); len(ids) != 0 || !errors.Is(err, ecs.ErrForbidden) {
-		t.Errorf("empty list: theirs %d, ours %v", len(ids), err)
+	if ids, err := vendorIDs(t, vendorClient, nil), last(t, client); len(ids) != 0 || !errors.Is(err, ecs.ErrForbidden) {
+		t.Errorf("empty list: the vendor's client: %d, this SDK: %v", len(ids), err)
 	}
 }
 
 func pastTheCap(t *testing.T) {
 	srv := crowd(t, 1234)
-	theirs, ours := both(t, srv, "cn-hangzhou", srv.Credentials())
+	vendorClient, client := newClients(t, srv, "cn-hangzhou", srv.Credentials())
 	for _, test := range []struct {
 		set func(*vendor.DescribeInstancesRequest)
 		req ecs.DescribeInstancesRequest
@@ -171,15 +171,15 @@ func pastTheCap(t *testing.T) {
 		{func(r *vendor.DescribeInstancesRequest) { r.ResourceGroupId = "rg-all" }, ecs.DescribeInstancesRequest{ResourceGroupID: "rg-all"}},
 		{func(r *vendor.DescribeInstancesRequest) { r.Tag = &[]vendor.DescribeInstancesTag{{Key: "all"}} }, ecs.DescribeInstancesRequest{Tags: []ecs.Tag{{Key: "all"}}}},
 	} {
-		if a, b := vendorIDs(t, theirs, test.set), ourIDs(t, ours, test.req); len(a) != 1000 || len(b) != 1234 {
-			t.Errorf("theirs %d, ours %d", len(a), len(b))
+		if a, b := vendorIDs(t, vendorClient, test.set), sdkIDs(t, client, test.req); len(a) != 1000 || len(b) != 1234 {
+			t.Errorf("the vendor's client: %d, this SDK: %d", len(a), len(b))
 		}
 	}
 }
 
 func manyIDs(t *testing.T) {
 	srv := crowd(t, 240)
-	theirs, ours := both(t, srv, "cn-hangzhou", srv.Credentials())
+	vendorClient, client := newClients(t, srv, "cn-hangzhou", srv.Credentials())
 	var ids []string
 	for i := range 10 {
 		ids = append(ids, "i-gone"+strconv.Itoa(i))
@@ -190,30 +190,30 @@ func manyIDs(t *testing.T) {
 	list := func(ids []string) string { return `["` + strings.Join(ids, `","`) + `"]` }
 	req := vendor.CreateDescribeInstancesRequest()
 	req.InstanceIds = list(ids)
-	if _, err := theirs.DescribeInstances(req); err == nil {
+	if _, err := vendorClient.DescribeInstances(req); err == nil {
 		t.Error("the vendor's client accepts 250 ids")
 	}
 	req.InstanceIds, req.MaxResults = list(ids[:100]), requests.NewInteger(100)
-	if resp, err := theirs.DescribeInstances(req); err != nil || len(resp.Instances.Instance) != 90 {
+	if resp, err := vendorClient.DescribeInstances(req); err != nil || len(resp.Instances.Instance) != 90 {
 		t.Errorf("the vendor's client reports missing ids: %v", err)
 	}
-	found, err := ours.GetInstances(t.Context(), ids...)
+	found, err := client.GetInstances(t.Context(), ids...)
 	if missing, ok := errorAs[*ecs.NotFoundError](err); !ok || !slices.Equal(missing.InstanceIDs, ids[:10]) || len(found) != 240 {
-		t.Errorf("ours %d: %v", len(found), err)
+		t.Errorf("this SDK %d: %v", len(found), err)
 	}
 }
 
 func manyAtOnce(t *testing.T) {
 	srv, fleet := serve(t)
-	_, ours := both(t, srv, "cn-hangzhou", srv.Credentials())
+	_, client := newClients(t, srv, "cn-hangzhou", srv.Credentials())
 	all, one := map[string]bool{}, map[string]bool{}
-	for inst, err := range ours.InstancesInRegions(t.Context(), nil, ecs.DescribeInstancesRequest{}, nil) {
+	for inst, err := range client.InstancesInRegions(t.Context(), nil, ecs.DescribeInstancesRequest{}, nil) {
 		if err != nil {
 			t.Fatal(err)
 		}
 		all[inst.InstanceID] = true
 	}
-	for inst, err := range ours.ScanInstances(t.Context(), ecs.DescribeInstancesRequest{}, nil) {
+	for inst, err := range client.ScanInstances(t.Context(), ecs.DescribeInstancesRequest{}, nil) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -229,8 +229,8 @@ func manyAtOnce(t *testing.T) {
 func throttled(t *testing.T) {
 	srv := crowd(t, 10)
 	a := ask(t, srv, srv.Credentials(), ecstest.Fault{Code: "Throttling.User"}, func(c *vendor.Client) { c.GetConfig().AutoRetry = true })
-	if a.theirErr == nil || a.ourErr != nil || len(a.ours.Instances) != 10 {
-		t.Errorf("theirs %v, ours %v", a.theirErr, a.ourErr)
+	if a.vendorErr == nil || a.err != nil || len(a.page.Instances) != 10 {
+		t.Errorf("the vendor's client: %v, this SDK: %v", a.vendorErr, a.err)
 	}
 }
 
@@ -238,12 +238,12 @@ func faults(t *testing.T) {
 	srv := crowd(t, 10)
 	for _, fault := range []ecstest.Fault{{Reset: true}, {Code: "ServiceUnavailable"}} {
 		a := ask(t, srv, srv.Credentials(), fault, nil)
-		if a.theirErr == nil || a.ourErr != nil || len(a.ours.Instances) != 10 {
-			t.Errorf("theirs %v, ours %v", a.theirErr, a.ourErr)
+		if a.vendorErr == nil || a.err != nil || len(a.page.Instances) != 10 {
+			t.Errorf("the vendor's client: %v, this SDK: %v", a.vendorErr, a.err)
 		}
 		a = ask(t, srv, srv.Credentials(), fault, func(c *vendor.Client) { c.GetConfig().AutoRetry = true })
-		if a.theirErr != nil {
-			t.Errorf("theirs, with AutoRetry: %v", a.theirErr)
+		if a.vendorErr != nil {
+			t.Errorf("the vendor's client, with AutoRetry: %v", a.vendorErr)
 		}
 	}
 }
@@ -263,21 +263,21 @@ func values(t *testing.T) {
 			t.Errorf("%v.%s is a %v, want %v", of, field, f.Type, want)
 		}
 	}
-	theirs, ours := reflect.TypeFor[vendor.Instance](), reflect.TypeFor[ecs.Instance]()
-	is(theirs, "CreationTime", reflect.TypeFor[string]())
-	is(theirs, "Status", reflect.TypeFor[string]())
-	is(theirs, "Cpu", reflect.TypeFor[int]())
-	is(ours, "CreationTime", reflect.TypeFor[time.Time]())
-	is(ours, "Status", reflect.TypeFor[ecs.InstanceStatus]())
-	is(ours, "CPU", reflect.TypeFor[int]())
+	vendorType, sdkType := reflect.TypeFor[vendor.Instance](), reflect.TypeFor[ecs.Instance]()
+	is(vendorType, "CreationTime", reflect.TypeFor[string]())
+	is(vendorType, "Status", reflect.TypeFor[string]())
+	is(vendorType, "Cpu", reflect.TypeFor[int]())
+	is(sdkType, "CreationTime", reflect.TypeFor[time.Time]())
+	is(sdkType, "Status", reflect.TypeFor[ecs.InstanceStatus]())
+	is(sdkType, "CPU", reflect.TypeFor[int]())
 }
 
 func unreadable(t *testing.T) {
 	srv := crowd(t, 0)
 	body := `{"RequestId":"r","NextToken":"","Instances":{"Instance":[{"InstanceId":"i-1"},{"InstanceId":"i-2","Cpu":{"a":1}},{"InstanceId":"i-3"}]}}`
 	a := ask(t, srv, srv.Credentials(), ecstest.Fault{Body: []byte(body)}, nil)
-	if a.theirErr == nil || a.ourErr != nil || len(a.ours.Instances) != 3 || len(a.ours.Undecoded) != 1 || a.ours.Undecoded[0].InstanceID != "i-2" {
-		t.Errorf("theirs %v, ours %v", a.theirErr, a.ourErr)
+	if a.vendorErr == nil || a.err != nil || len(a.page.Instances) != 3 || len(a.page.Undecoded) != 1 || a.page.Undecoded[0].InstanceID != "i-2" {
+		t.Errorf("the vendor's client: %v, this SDK: %v", a.vendorErr, a.err)
 	}
 }
 
@@ -285,8 +285,8 @@ func noList(t *testing.T) {
 	srv := crowd(t, 10)
 	for _, body := range []string{"", `{"RequestId":"r","Code":"InternalError","Message":"m"}`} {
 		a := ask(t, srv, srv.Credentials(), ecstest.Fault{Body: []byte(body), Times: -1}, nil)
-		if a.theirErr != nil || len(a.theirs.Instances.Instance) != 0 || a.ourErr == nil {
-			t.Errorf("theirs %v, ours %v", a.theirErr, a.ourErr)
+		if a.vendorErr != nil || len(a.vendorPage.Instances.Instance) != 0 || a.err == nil {
+			t.Errorf("the vendor's client: %v, this SDK: %v", a.vendorErr, a.err)
 		}
 	}
 }
@@ -294,18 +294,18 @@ func noList(t *testing.T) {
 func repeatedToken(t *testing.T) {
 	srv := crowd(t, 500)
 	srv.Inject(ecstest.Fault{RepeatToken: true, Times: -1})
-	theirs, ours := both(t, srv, "cn-hangzhou", srv.Credentials())
+	vendorClient, client := newClients(t, srv, "cn-hangzhou", srv.Credentials())
 	req := vendor.CreateDescribeInstancesRequest()
 	req.MaxResults = requests.NewInteger(100)
 	for range 20 { // lists up to 2,000 instances of a fleet of 500
-		resp, err := theirs.DescribeInstances(req)
+		resp, err := vendorClient.DescribeInstances(req)
 		if err != nil || resp.NextToken == "" {
 			t.Fatalf("the vendor's client stops: %v", err)
 		}
 		req.NextToken = resp.NextToken
 	}
-	if err := last(t, ours); !errors.Is(err, pagination.ErrTokenLoop) {
-		t.Errorf("ours ends with %v", err)
+	if err := last(t, client); !errors.Is(err, pagination.ErrTokenLoop) {
+		t.Errorf("this SDK ends with %v", err)
 	}
 }
 
@@ -316,11 +316,11 @@ func secrets(t *testing.T) {
 	echo := "the server's string to sign is POST&%2F&SecurityToken%3D" + key.SecurityToken
 	for _, fault := range []ecstest.Fault{{Code: "SignatureDoesNotMatch", Message: echo}, {Reset: true, Times: -1}} {
 		a := ask(t, srv, key, fault, nil)
-		if a.theirErr == nil || !strings.Contains(a.theirErr.Error(), key.SecurityToken) {
-			t.Errorf("the error of the vendor's client does not contain the token: %v", a.theirErr)
+		if a.vendorErr == nil || !strings.Contains(a.vendorErr.Error(), key.SecurityToken) {
+			t.Errorf("the error of the vendor's client does not contain the token: %v", a.vendorErr)
 		}
-		if a.ourErr == nil || strings.Contains(a.ourErr.Error(), key.SecurityToken) {
-			t.Errorf("ours: %v", a.ourErr)
+		if a.err == nil || strings.Contains(a.err.Error(), key.SecurityToken) {
+			t.Errorf("this SDK: %v", a.err)
 		}
 	}
 }
@@ -331,9 +331,9 @@ func plainHTTP(t *testing.T) {
 		t.Fatal(err)
 	}
 	if scheme := client.GetConfig().Scheme; scheme != "HTTP" {
-		t.Errorf("theirs uses %s", scheme)
+		t.Errorf("the vendor's client uses %s", scheme)
 	}
 	if _, err := ecs.NewClient("cn-hangzhou", &ecs.Options{Endpoint: "http://ecs.cn-hangzhou.aliyuncs.com"}); !errors.Is(err, ecs.ErrInvalidParameter) {
-		t.Errorf("ours: %v", err)
+		t.Errorf("this SDK: %v", err)
 	}
 }

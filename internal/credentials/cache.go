@@ -30,8 +30,8 @@ const (
 // next caller starts a new call. The Cache starts no new call while four abandoned calls are still running.
 type Cache struct{ *cacheState }
 
-// cacheState contains the fields of a Cache. A Cache holds only a pointer to it, because package fmt does not print
-// what an inner pointer refers to. See [Static].
+// cacheState contains the fields of a Cache. A Cache holds only a pointer to it, so that package fmt never prints a
+// key. See [Static].
 type cacheState struct {
 	provider Provider
 	redact   func(err error, keys ...signer.Credentials) error
@@ -42,7 +42,7 @@ type cacheState struct {
 	stored       int                // the number of the refresh that returned lastValid
 	hung         int                // number of abandoned refreshes that are still running
 	lastValid    signer.Credentials // zero if there is none
-	refused      signer.Credentials // the key that the API rejected most recently
+	rejected     signer.Credentials // the key that the API rejected most recently
 	failingSince time.Time          // the time of the first failure since the last success, or zero if there was none
 	retryAt      time.Time          // when to start the next refresh, while the last valid key is reused
 	cancelled    bool               // whether the last refresh was canceled because all its callers stopped waiting
@@ -99,9 +99,9 @@ func (c *Cache) Report() Report {
 		return Report{}
 	}
 	r := chain.Report()
-	for i, link := range r.Links {
-		if link.Err != nil {
-			r.Links[i].Err = c.redact(link.Err)
+	for i, s := range r.Sources {
+		if s.Err != nil {
+			r.Sources[i].Err = c.redact(s.Err)
 		}
 	}
 	return r
@@ -164,7 +164,7 @@ func (c *Cache) joinOrStart(ctx context.Context, stale signer.Credentials) (r *r
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if stale != (signer.Credentials{}) {
-		c.refused = stale
+		c.rejected = stale
 		if c.lastValid == stale {
 			c.lastValid = signer.Credentials{}
 		}
@@ -250,7 +250,7 @@ func (c *Cache) doRefresh(ctx context.Context, r *refresh) {
 			c.cancelled = false
 		}
 		if r.err == nil {
-			if r.number > c.stored && r.key != c.refused { // a late result must not overwrite a newer key
+			if r.number > c.stored && r.key != c.rejected { // a late result must not overwrite a newer key
 				c.lastValid, c.stored = r.key, r.number
 				c.failingSince, c.retryAt = time.Time{}, time.Time{}
 			}

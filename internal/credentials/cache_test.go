@@ -114,7 +114,7 @@ func TestCacheTimeline(t *testing.T) {
 			},
 			calls: 5,
 		},
-		"a refused key does not bridge a failure": {
+		"a rejected key does not bridge a failure": {
 			provide: func(_ context.Context, n int, _ time.Duration) (signer.Credentials, error) {
 				if n%2 == 0 {
 					return none, errDown

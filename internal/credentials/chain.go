@@ -21,12 +21,12 @@ const (
 	recheckAfter = time.Minute
 )
 
-// link is a credentials source, one of the places in which a Chain looks for a key. The function get must not cache
-// anything, so that changes to the configuration take effect. The argument refused is a key that the API has rejected,
+// source is a credentials source: one of the places in which a Chain looks for a key. The function get must not cache
+// anything, so that changes to the configuration take effect. The argument rejected is a key that the API has rejected,
 // or the zero value.
-type link struct {
+type source struct {
 	name string
-	get  func(ctx context.Context, refused signer.Credentials) (foundKey, error)
+	get  func(ctx context.Context, rejected signer.Credentials) (foundKey, error)
 }
 
 // Chain looks for a key in several credentials sources and caches the key until it is about to expire. As long as the
@@ -37,15 +37,15 @@ type link struct {
 // because the next source may use another account. A Chain is safe for concurrent use.
 type Chain struct{ *chainState }
 
-// chainState contains the fields of a Chain. A Chain holds only a pointer to it, because package fmt does not print
-// what an inner pointer refers to. See [Static].
+// chainState contains the fields of a Chain. A Chain holds only a pointer to it, so that package fmt never prints a
+// key. See [Static].
 type chainState struct {
-	links  []link
-	advice string // advice for the user if no source has a key; "" for a single profile
+	sources []source
+	advice  string // advice for the user if no source has a key; "" for a single profile
 
 	mu        sync.Mutex
 	key       foundKey
-	refused   signer.Credentials // the key that the API rejected most recently
+	rejected  signer.Credentials // the key that the API rejected most recently
 	refreshAt time.Time          // when to refresh key; the zero time means immediately
 	current   int                // the index of the source that returned the key, or -1
 	report    Report
@@ -62,11 +62,11 @@ func newChain(s *system) *Chain {
 	return &Chain{&chainState{
 		current: -1,
 		advice:  NoKeyAdvice,
-		links: []link{
+		sources: []source{
 			{"environment", func(context.Context, signer.Credentials) (foundKey, error) { return s.environmentKey() }},
 			{"OIDC role", func(ctx context.Context, _ signer.Credentials) (foundKey, error) { return s.environmentRole(ctx) }},
-			{"CLI profile", s.profileLink},
-			{"profile file", func(ctx context.Context, _ signer.Credentials) (foundKey, error) { return s.sectionLink(ctx) }},
+			{"CLI profile", s.cliProfileSource},
+			{"profile file", func(ctx context.Context, _ signer.Credentials) (foundKey, error) { return s.profileFileSource(ctx) }},
 			{"instance role", func(ctx context.Context, _ signer.Credentials) (foundKey, error) { return s.instanceRole(ctx, "") }},
 			{"credentials URI", func(ctx context.Context, _ signer.Credentials) (foundKey, error) { return s.environmentURI(ctx) }},
 		},
@@ -78,8 +78,8 @@ func newChain(s *system) *Chain {
 func NewProfile(name string) *Chain { return newProfile(newSystem(), name) }
 
 func newProfile(s *system, name string) *Chain {
-	return &Chain{&chainState{current: -1, links: []link{{"CLI profile", func(ctx context.Context, refused signer.Credentials) (foundKey, error) {
-		return s.cliProfileKey(ctx, name, refused)
+	return &Chain{&chainState{current: -1, sources: []source{{"CLI profile", func(ctx context.Context, rejected signer.Credentials) (foundKey, error) {
+		return s.cliProfileKey(ctx, name, rejected)
 	}}}}}
 }
 
@@ -119,10 +119,10 @@ func (s *system) environmentRole(ctx context.Context) (foundKey, error) {
 	return s.assumeRoleWithOIDC(ctx, role{arn: arn}, provider, token, file)
 }
 
-// sectionLink returns the key in the profile file. If ALIBABA_CLOUD_PROFILE names a profile that neither the CLI's
-// configuration nor the profile file contains, sectionLink returns an error that ends the search, because the next
-// source may use another account.
-func (s *system) sectionLink(ctx context.Context) (foundKey, error) {
+// profileFileSource returns the key in the profile file. If ALIBABA_CLOUD_PROFILE names a profile that neither the
+// CLI's configuration nor the profile file contains, profileFileSource returns an error that ends the search, because
+// the next source may use another account.
+func (s *system) profileFileSource(ctx context.Context) (foundKey, error) {
 	key, err := s.iniProfileKey(ctx)
 	if name := s.getenv("ALIBABA_CLOUD_PROFILE"); name != "" && isNotConfigured(err) {
 		err = fmt.Errorf("ALIBABA_CLOUD_PROFILE is %s, but the CLI's configuration has no such profile, and %s: correct or unset the variable", show(name), err.Error())
@@ -130,11 +130,11 @@ func (s *system) sectionLink(ctx context.Context) (foundKey, error) {
 	return key, err
 }
 
-func (s *system) profileLink(ctx context.Context, refused signer.Credentials) (foundKey, error) {
+func (s *system) cliProfileSource(ctx context.Context, rejected signer.Credentials) (foundKey, error) {
 	if s.enabled("ALIBABA_CLOUD_CLI_PROFILE_DISABLED") {
 		return foundKey{}, notConfigured("disabled by ALIBABA_CLOUD_CLI_PROFILE_DISABLED")
 	}
-	key, err := s.cliProfileKey(ctx, "", refused)
+	key, err := s.cliProfileKey(ctx, "", rejected)
 	if err != nil && !isNotConfigured(err) && ctx.Err() == nil {
 		err = fmt.Errorf("%w (to skip CLI profiles, set ALIBABA_CLOUD_CLI_PROFILE_DISABLED=true)", err)
 	}
@@ -155,18 +155,18 @@ func (c *Chain) Credentials(ctx context.Context) (signer.Credentials, error) {
 		return key, nil
 	}
 	c.mu.Lock()
-	refused, current := c.refused, c.current
+	rejected, current := c.rejected, c.current
 	c.mu.Unlock()
-	links, search := c.links, current < 0
+	sources, search := c.sources, current < 0
 	if !search {
-		links = links[current : current+1]
+		sources = sources[current : current+1]
 	}
-	var tried []LinkReport
-	for i, l := range links {
-		key, err := l.get(ctx, refused)
+	var tried []SourceReport
+	for i, s := range sources {
+		key, err := s.get(ctx, rejected)
 		switch {
 		case err == nil && search:
-			return c.store(i, key, append(tried, LinkReport{Name: l.name})), nil
+			return c.store(i, key, append(tried, SourceReport{Name: s.name})), nil
 		case err == nil:
 			return c.store(current, key, nil), nil
 		case ctx.Err() != nil:
@@ -176,7 +176,7 @@ func (c *Chain) Credentials(ctx context.Context) (signer.Credentials, error) {
 			// because the next source may use another account.
 			err = errors.New(err.Error())
 		}
-		tried = append(tried, LinkReport{Name: l.name, Err: err})
+		tried = append(tried, SourceReport{Name: s.name, Err: err})
 		if !isNotConfigured(err) {
 			break
 		}
@@ -194,14 +194,14 @@ func (c *Chain) peek() (key signer.Credentials, ok bool) {
 	return c.key.Credentials, time.Now().Before(c.refreshAt)
 }
 
-// store stores a key and the index of its source. The argument links contains the results of the search, or is nil if
+// store stores a key and the index of its source. The argument sources contains the results of the search, or is nil if
 // only the current source was used.
-func (c *Chain) store(current int, key foundKey, links []LinkReport) signer.Credentials {
+func (c *Chain) store(current int, key foundKey, sources []SourceReport) signer.Credentials {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.key, c.current, c.refreshAt = key, current, refreshTime(key)
-	if links != nil {
-		c.report.Links = links
+	if sources != nil {
+		c.report.Sources = sources
 	}
 	c.report.Kind, c.report.Expires = key.kind, key.expires
 	return key.Credentials
@@ -219,21 +219,21 @@ func refreshTime(key foundKey) time.Time {
 
 // fail returns the error for a failed search. The next search starts with the first source. If no source is configured,
 // the error contains the advice and the reason for each source.
-func (c *Chain) fail(links []LinkReport) error {
+func (c *Chain) fail(sources []SourceReport) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.key, c.current, c.refreshAt = foundKey{}, -1, time.Time{}
-	c.report = Report{Links: links}
-	last := links[len(links)-1]
+	c.report = Report{Sources: sources}
+	last := sources[len(sources)-1]
 	if c.advice == "" {
 		return last.Err
 	}
 	if !isNotConfigured(last.Err) {
 		return fmt.Errorf("%s: %w", last.Name, last.Err)
 	}
-	reasons := make([]string, len(links))
-	for i, l := range links {
-		reasons[i] = l.Name + ": " + l.Err.Error()
+	reasons := make([]string, len(sources))
+	for i, s := range sources {
+		reasons[i] = s.Name + ": " + s.Err.Error()
 	}
 	return fmt.Errorf("the default chain found no key: %s (%s)", c.advice, strings.Join(reasons, "; "))
 }
@@ -243,7 +243,7 @@ func (c *Chain) fail(links []LinkReport) error {
 func (c *Chain) forget(key signer.Credentials) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.refused = key
+	c.rejected = key
 	if c.key.Credentials == key {
 		c.key, c.current, c.refreshAt = foundKey{}, -1, time.Time{}
 	}
@@ -251,9 +251,9 @@ func (c *Chain) forget(key signer.Credentials) {
 
 // Report describes the last search of a Chain.
 type Report struct {
-	// Links contains the result for each source that was searched, in order. If the Err of the last element is nil,
+	// Sources contains the result for each source that was searched, in order. If the Err of the last element is nil,
 	// that source returned the key.
-	Links []LinkReport
+	Sources []SourceReport
 	// Kind describes how the key was obtained, as one of the CLI's profile modes, such as "AK" or "RamRoleArn". It is
 	// "" if there is no key.
 	Kind string
@@ -261,8 +261,8 @@ type Report struct {
 	Expires time.Time
 }
 
-// LinkReport is the result for one credentials source in a Report.
-type LinkReport struct {
+// SourceReport is the result for one credentials source in a Report.
+type SourceReport struct {
 	Name string
 	Err  error // why the source returned no key, or nil if it returned a key
 }
@@ -272,6 +272,6 @@ func (c *Chain) Report() Report {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	r := c.report
-	r.Links = slices.Clone(r.Links)
+	r.Sources = slices.Clone(r.Sources)
 	return r
 }

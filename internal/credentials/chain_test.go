@@ -111,7 +111,7 @@ func TestChainOrder(t *testing.T) {
 		t.Run(want, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
-			links := []func(){
+			sources := []func(){
 				func() {
 					w.set("ALIBABA_CLOUD_ACCESS_KEY_ID", "id0", "ALIBABA_CLOUD_ACCESS_KEY_SECRET", "secret0", "ALIBABA_CLOUD_SECURITY_TOKEN", "token0")
 				},
@@ -133,8 +133,8 @@ func TestChainOrder(t *testing.T) {
 					w.serve(http.MethodGet, "http://localhost:1/key", 200, issued(5))
 				},
 			}
-			for j := len(links) - 1; j >= i; j-- {
-				links[j]()
+			for j := len(sources) - 1; j >= i; j-- {
+				sources[j]()
 			}
 			if i == 3 {
 				w.serveMetadata("ini", 3)
@@ -145,12 +145,12 @@ func TestChainOrder(t *testing.T) {
 				t.Fatal(key.AccessKeyID, err)
 			}
 			report := chain.Report()
-			if n := len(report.Links); n != i+1 || report.Links[i].Name != want || report.Links[i].Err != nil || report.Kind == "" {
+			if n := len(report.Sources); n != i+1 || report.Sources[i].Name != want || report.Sources[i].Err != nil || report.Kind == "" {
 				t.Errorf("%+v", report)
 			}
-			for _, l := range report.Links[:i] {
-				if !isNotConfigured(l.Err) || l.Err.Error() == "" {
-					t.Errorf("%s: %v", l.Name, l.Err)
+			for _, s := range report.Sources[:i] {
+				if !isNotConfigured(s.Err) || s.Err.Error() == "" {
+					t.Errorf("%s: %v", s.Name, s.Err)
 				}
 			}
 		})
@@ -220,9 +220,9 @@ func TestChainFindsNothing(t *testing.T) {
 	if !strings.HasPrefix(text, "the default chain found no key: set ALIBABA_CLOUD_ACCESS_KEY_ID and") {
 		t.Error(text)
 	}
-	for _, l := range chain.links {
-		if !strings.Contains(text, l.name+": ") {
-			t.Errorf("%s is missing in %s", l.name, text)
+	for _, s := range chain.sources {
+		if !strings.Contains(text, s.name+": ") {
+			t.Errorf("%s is missing in %s", s.name, text)
 		}
 	}
 	w.set("HOME", "", "USERPROFILE", "", "ALIBABA_CLOUD_CLI_PROFILE_DISABLED", "true", "ALIBABA_CLOUD_ECS_METADATA_DISABLED", "TRUE")
@@ -256,18 +256,18 @@ func TestChainRemembersAndSearchesAnew(t *testing.T) {
 	w.config(profile(2))
 	expect("cached", none, ak(1))
 	expect("rotated in the file: the same call finds it", ak(1), ak(2))
-	expect("refused, but there is no other", ak(2), ak(2))
+	expect("rejected, but there is no other", ak(2), ak(2))
 	w.set("ALIBABA_CLOUD_ACCESS_KEY_ID", "id3", "ALIBABA_CLOUD_ACCESS_KEY_SECRET", "secret3")
 	expect("still cached", none, ak(2))
-	expect("an earlier link, now that the key is refused", ak(2), ak(3))
+	expect("an earlier source, now that the key is rejected", ak(2), ak(3))
 	w.set("ALIBABA_CLOUD_ACCESS_KEY_ID", "", "ALIBABA_CLOUD_ACCESS_KEY_SECRET", "")
 	w.config(profile(4))
-	expect("a later link", ak(3), ak(4))
+	expect("a later source", ak(3), ak(4))
 	if err := os.Remove(path); err != nil {
 		t.Fatal(err)
 	}
 	if _, _, err := cache.Get(t.Context(), ak(4)); err == nil {
-		t.Error("got a key although no link is configured")
+		t.Error("got a key although no source is configured")
 	}
 	w.config(profile(5))
 	expect("found again", none, ak(5))
@@ -352,7 +352,7 @@ func TestChainRefreshesInTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		calls := 0
 		lifetime := time.Hour
-		chain := &Chain{&chainState{current: -1, links: []link{{"test", func(context.Context, signer.Credentials) (foundKey, error) {
+		chain := &Chain{&chainState{current: -1, sources: []source{{"test", func(context.Context, signer.Credentials) (foundKey, error) {
 			calls++
 			key := foundKey{Credentials: keyOf(calls)}
 			if lifetime != 0 {

@@ -74,10 +74,11 @@ func withoutLogin(content []byte, index int) (config map[string]any) {
 // span is a range of bytes in a document.
 type span struct{ start, end int }
 
-// memberOf finds a value in the JSON object or array at the position at. For an object, name is the name of a member,
-// and the last member with that name is used. For an array, name is the index of an element.
-func memberOf(content []byte, at span, name string) (found span, ok bool) {
-	dec := json.NewDecoder(bytes.NewReader(content[at.start:at.end]))
+// memberOf returns the position of a value inside a JSON object or array. The argument parent is the position of the
+// object or array in content. For an object, name is the name of a member, and the last member with that name is used.
+// For an array, name is the index of an element.
+func memberOf(content []byte, parent span, name string) (found span, ok bool) {
+	dec := json.NewDecoder(bytes.NewReader(content[parent.start:parent.end]))
 	open, err := dec.Token()
 	if err != nil || open != json.Delim('{') && open != json.Delim('[') {
 		return span{}, false
@@ -94,7 +95,7 @@ func memberOf(content []byte, at span, name string) (found span, ok bool) {
 		if dec.Decode(&value) != nil {
 			return span{}, false
 		}
-		if end := at.start + int(dec.InputOffset()); strings.EqualFold(key, name) {
+		if end := parent.start + int(dec.InputOffset()); strings.EqualFold(key, name) {
 			found = span{end - len(value), end}
 		}
 	}

@@ -144,10 +144,10 @@ type servers struct {
 	certificate  string // path of the file with the servers' certificate
 }
 
-// moods lists the ways in which the simulated servers can misbehave. An empty string means normal behavior.
-var moods = []string{"", "echo", "error page", "not JSON", "no key"}
+// misbehaviors lists the ways in which the simulated servers can misbehave. An empty string means normal behavior.
+var misbehaviors = []string{"", "echo", "error page", "not JSON", "no key"}
 
-func startServers(t *testing.T, mood string) *servers {
+func startServers(t *testing.T, misbehavior string) *servers {
 	t.Helper()
 	s := &servers{}
 	key := map[string]any{
@@ -157,16 +157,16 @@ func startServers(t *testing.T, mood string) *servers {
 	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		switch {
-		case mood == "echo":
+		case misbehavior == "echo":
 			w.WriteHeader(http.StatusForbidden)
 			_, _ = fmt.Fprintf(w, `{"Code":%q,"Message":"%s %s %v %v"}`, planted["secret"], body, r.URL, r.Header, planted)
-		case mood == "error page":
+		case misbehavior == "error page":
 			w.Header().Set("Location", "http://127.0.0.1/?"+planted["token"])
 			w.WriteHeader(http.StatusTemporaryRedirect)
 			_, _ = fmt.Fprintf(w, "<html>%s %v</html>", body, planted)
-		case mood == "not JSON":
+		case misbehavior == "not JSON":
 			_, _ = fmt.Fprintf(w, `{"AccessKeySecret": %q, %v`, planted["secret"], planted)
-		case mood == "no key":
+		case misbehavior == "no key":
 			_ = json.NewEncoder(w).Encode(map[string]any{"AccessKeySecret": planted["secret"], "Credentials": map[string]any{"AccessKeyId": "x", "SecurityToken": planted["token"]}, "access_token": planted["access"]})
 		case strings.HasSuffix(r.URL.Path, "/token"):
 			if r.Method == http.MethodPut {
@@ -283,10 +283,10 @@ var alwaysFails = []string{"External fails", "External spews", "a broken file", 
 // nothing, reveal no secret and change no file except to store a new login.
 func TestProcesses(t *testing.T) {
 	t.Parallel()
-	for _, mood := range moods {
-		t.Run(cmp.Or(mood, "well"), func(t *testing.T) {
+	for _, misbehavior := range misbehaviors {
+		t.Run(cmp.Or(misbehavior, "no misbehavior"), func(t *testing.T) {
 			t.Parallel()
-			s := startServers(t, mood)
+			s := startServers(t, misbehavior)
 			runs := map[string]*processRun{}
 			var children []childCase
 			for name, c := range processCases {
@@ -296,8 +296,8 @@ func TestProcesses(t *testing.T) {
 			s.runChild(t, children)
 			for name, c := range processCases {
 				t.Run(name, func(t *testing.T) {
-					id, result := runs[name].outcome(t, mood == "" && c.writes)
-					works := (mood == "" || c.fixed) && !slices.Contains(alwaysFails, name)
+					id, result := runs[name].outcome(t, misbehavior == "" && c.writes)
+					works := (misbehavior == "" || c.fixed) && !slices.Contains(alwaysFails, name)
 					if works != (id != "") {
 						t.Errorf("%s", result)
 					}

@@ -122,16 +122,16 @@ func (c *cliConfig) find(name string) (p *cliProfile, index int, err error) {
 // profileReader gets keys from the profiles of one configuration file.
 type profileReader struct {
 	*system
-	path    string
-	config  *cliConfig
-	refused signer.Credentials // a key that the API has rejected: do not return it, even if the CLI has cached it
+	path     string
+	config   *cliConfig
+	rejected signer.Credentials // a key that the API has rejected: do not return it, even if the CLI has cached it
 }
 
 // cliProfileKey returns the key of a profile in the CLI's configuration file. If name is empty, it uses the profile
 // named by ALIBABA_CLOUD_PROFILE, or else the current profile. If the profile does not exist or is empty, cliProfileKey
 // returns a notConfiguredError.
-func (s *system) cliProfileKey(ctx context.Context, name string, refused signer.Credentials) (foundKey, error) {
-	r := profileReader{system: s, path: s.configPath(), refused: refused}
+func (s *system) cliProfileKey(ctx context.Context, name string, rejected signer.Credentials) (foundKey, error) {
+	r := profileReader{system: s, path: s.configPath(), rejected: rejected}
 	config, err := readConfig(r.path)
 	if err != nil {
 		return foundKey{}, err
@@ -260,7 +260,7 @@ func (r *profileReader) modeKey(ctx context.Context, p *cliProfile, mode string,
 	case "External":
 		return externalKey(ctx, p.ProcessCommand)
 	}
-	if key, ok := p.cachedKey(); ok && key.Credentials != r.refused {
+	if key, ok := p.cachedKey(); ok && key.Credentials != r.rejected {
 		return key, nil
 	}
 	if mode == "CloudSSO" {

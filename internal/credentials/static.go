@@ -10,8 +10,9 @@ import (
 
 // Static is a [Provider] that always returns the same key.
 //
-// The key is behind a second pointer because package fmt cannot call the Format method of a Static in an unexported
-// field. In that case, fmt may print the struct, but it never follows a pointer inside the struct.
+// A Static holds a pointer to the key, not the key itself, so that package fmt never prints the key. Package fmt cannot
+// call the method Format of a value in an unexported field of another struct. It may then print the field of the
+// Static, but for a pointer in a field it prints only the address.
 type Static struct{ key *signer.Credentials }
 
 // NewStatic returns a provider that always returns key.

@@ -115,11 +115,11 @@ func withoutAllowed(findings []string, allowed string) ([]string, error) {
 func compare(ctx context.Context, model fs.FS) ([]string, error) {
 	var findings []string
 	for _, s := range schemas {
-		theirs, err := readSchema(model, s.file)
+		vendor, err := readSchema(model, s.file)
 		if err != nil {
 			return nil, err
 		}
-		findings = append(findings, differences(s.name, s.ours(), theirs)...)
+		findings = append(findings, differences(s.name, s.sdk(), vendor)...)
 	}
 	endpoints, err := readEndpoints(model)
 	if err != nil {
@@ -133,23 +133,23 @@ func compare(ctx context.Context, model fs.FS) ([]string, error) {
 // these types.
 type schema map[string]string
 
-// differences returns the differences between two schemas, sorted by path.
-func differences(name string, ours, theirs schema) (findings []string) {
+// differences returns the differences between the schema of this module (sdk) and that of the vendor, sorted by path.
+func differences(name string, sdk, vendor schema) (findings []string) {
 	paths := map[string]bool{}
-	for path := range ours {
+	for path := range sdk {
 		paths[path] = true
 	}
-	for path := range theirs {
+	for path := range vendor {
 		paths[path] = true
 	}
 	for path := range paths {
-		switch our, their := ours[path], theirs[path]; {
-		case our == "":
-			findings = append(findings, fmt.Sprintf("%s lacks %s (%s)", name, path, their))
-		case their == "":
-			findings = append(findings, fmt.Sprintf("%s has %s (%s), which the vendor's model lacks", name, path, our))
-		case our != their:
-			findings = append(findings, fmt.Sprintf("%s has %s as %s, but the vendor's model has it as %s", name, path, our, their))
+		switch inSDK, inVendor := sdk[path], vendor[path]; {
+		case inSDK == "":
+			findings = append(findings, fmt.Sprintf("%s lacks %s (%s)", name, path, inVendor))
+		case inVendor == "":
+			findings = append(findings, fmt.Sprintf("%s has %s (%s), which the vendor's model lacks", name, path, inSDK))
+		case inSDK != inVendor:
+			findings = append(findings, fmt.Sprintf("%s has %s as %s, but the vendor's model has it as %s", name, path, inSDK, inVendor))
 		}
 	}
 	slices.Sort(findings)

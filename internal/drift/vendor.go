@@ -62,7 +62,8 @@ var (
 // property.
 type class struct{ names, types map[string]string }
 
-// readSchema returns the schema of the last class in a file. The other classes are the types of its members.
+// readSchema returns the schema of the request or response that a file of the vendor's model defines. The last class in
+// the file is the request or response. The classes before it are the types of its members.
 func readSchema(model fs.FS, file string) (schema, error) {
 	data, err := fs.ReadFile(model, file)
 	if err != nil {

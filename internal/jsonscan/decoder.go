@@ -21,8 +21,8 @@ type Member struct {
 	WrapKey string // for a wrapped list, the JSON between Key and the list: `{"Tag":`
 }
 
-// minTextRoom is the minimum size, in bytes, of the buffer for the strings of a value.
-const minTextRoom = 64
+// minBufferSize is the minimum size, in bytes, of the buffer for the strings of a value.
+const minBufferSize = 64
 
 const (
 	root    = 0 // number of the value passed to ReadRoot
@@ -49,13 +49,13 @@ type Decoder struct {
 	begin    int           // position of the value that ReadRoot reads
 	elements int           // number of list elements, unknown members and unreadable values; see MaxElements
 
-	texts    strings.Builder // buffer for the strings read by the current call of ReadRoot
-	textSize int             // total length of the strings in the previous buffers
-	textRoom int             // minimum size of the next buffer
+	textBuffer     strings.Builder // buffer for the strings read by the current call of ReadRoot
+	textSize       int             // total length of the strings in the previous buffers
+	nextBufferSize int             // minimum size of the next buffer
 
-	lists    []string // unused rest of the array for string lists
-	listSize int      // total length of the string lists read by the current call of ReadRoot
-	listRoom int      // minimum length of the next array
+	lists        []string // unused rest of the array for string lists
+	listSize     int      // total length of the string lists read by the current call of ReadRoot
+	nextArrayLen int      // minimum length of the next array
 
 	extra    []Extra
 	problems []Problem
@@ -92,7 +92,7 @@ const (
 // Release drops all references to the document. It reports whether d is small enough to be reused for another document.
 func (d *Decoder) Release() bool {
 	d.Reset(nil)
-	d.texts.Reset()
+	d.textBuffer.Reset()
 	clear(d.extra[:cap(d.extra)])
 	clear(d.problems[:cap(d.problems)])
 	d.previous = [256]position{}
@@ -106,13 +106,13 @@ func ReadRoot[T any](d *Decoder, v *T, i int, read func(*Decoder, *T, int) int) 
 	d.extra, d.problems, d.current = d.extra[:0], d.problems[:0], root
 	d.begin = i
 	// Discard the buffer, because its memory contains strings of the previous value.
-	d.texts.Reset()
+	d.textBuffer.Reset()
 	// Allocate as much memory as the previous value needed, because most values are of similar size.
-	d.textRoom, d.textSize = min(max(d.textSize, minTextRoom), 8<<10), 0
-	d.listRoom, d.listSize = min(d.listSize, 64), 0
+	d.nextBufferSize, d.textSize = min(max(d.textSize, minBufferSize), 8<<10), 0
+	d.nextArrayLen, d.listSize = min(d.listSize, 64), 0
 	end = read(d, v, i)
-	d.textSize += d.texts.Len()
-	d.texts.Reset()
+	d.textSize += d.textBuffer.Len()
+	d.textBuffer.Reset()
 	d.lists = nil
 	return end
 }
@@ -300,8 +300,8 @@ func newList[T any](d *Decoder, n int) []T {
 	}
 	d.listSize += n
 	if len(*free) < n {
-		*free = make([]T, max(n, d.listRoom))
-		d.listRoom = 0
+		*free = make([]T, max(n, d.nextArrayLen))
+		d.nextArrayLen = 0
 	}
 	list := (*free)[:0:n]
 	*free = (*free)[n:]

@@ -64,25 +64,25 @@ func (d *Decoder) ReadText(i int) (text string, end int) {
 	return string(b), end
 }
 
-// copyText appends text to d.texts and returns the copy as a string. The string remains valid, because a
+// copyText appends text to d.textBuffer and returns the copy as a string. The string remains valid, because a
 // strings.Builder never changes the bytes it has written. If the Builder is full, copyText starts a new one instead of
 // copying the earlier strings.
 func (d *Decoder) copyText(text []byte) string {
-	begin := d.texts.Len()
-	if begin+len(text) > d.texts.Cap() {
-		d.newTexts(len(text))
+	begin := d.textBuffer.Len()
+	if begin+len(text) > d.textBuffer.Cap() {
+		d.newTextBuffer(len(text))
 		begin = 0
 	}
-	d.texts.Write(text)
-	return d.texts.String()[begin:]
+	d.textBuffer.Write(text)
+	return d.textBuffer.String()[begin:]
 }
 
-// newTexts replaces d.texts with a new buffer for at least n bytes.
-func (d *Decoder) newTexts(n int) {
-	d.textSize += d.texts.Len()
-	d.texts.Reset()
-	d.texts.Grow(max(d.textRoom, n))
-	d.textRoom = minTextRoom
+// newTextBuffer replaces d.textBuffer with a new buffer for at least n bytes.
+func (d *Decoder) newTextBuffer(n int) {
+	d.textSize += d.textBuffer.Len()
+	d.textBuffer.Reset()
+	d.textBuffer.Grow(max(d.nextBufferSize, n))
+	d.nextBufferSize = minBufferSize
 }
 
 // number returns the literal of the number at position i, which may be in quotes. If the value is not a number, the

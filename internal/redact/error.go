@@ -70,7 +70,7 @@ func (r *Redactor) safe(err error) bool {
 	if err == nil {
 		return true
 	}
-	if text := fmt.Sprint(err); r.Mask(text) != text || r.forms.contains(fmt.Sprintf("%+v %#v", err, err)) {
+	if text := fmt.Sprint(err); r.Mask(text) != text || r.secrets.contains(fmt.Sprintf("%+v %#v", err, err)) {
 		return false
 	}
 	var u *url.Error // an As method may return a url.Error that is not in the chain of err

@@ -14,24 +14,26 @@ import (
 )
 
 const (
-	gram      = 8  // length in bytes of the pieces by which a secret is found
+	pieceLen  = 8  // length in bytes of the pieces by which a form is found
 	maxEntity = 16 // length in bytes of the longest HTML escape that is decoded
 )
 
-// forms finds secrets in text, including encodings such as hexadecimal or base64. Escapes and white space are removed
-// from the text before the search, so only a few encodings of each secret have to be stored. An encoding of a secret is
-// called a form.
-type forms struct {
-	short   []string // secrets shorter than gram bytes, which are found only unchanged
+// secretFinder finds known secrets in text, including encodings such as hexadecimal or base64. Escapes and white space
+// are removed from the text before the search, so only a few encodings of each secret have to be stored. An encoding of
+// a secret is called a form.
+type secretFinder struct {
+	short   []string // secrets shorter than pieceLen, which are found only unchanged
 	forms   []form
-	grams   map[[gram]byte]place // the pieces of all forms
-	longest int                  // length in bytes of the longest form that may occur in text
+	pieces  map[[pieceLen]byte]place // the pieces of all forms
+	longest int                      // length in bytes of the longest form that may occur in text
 }
 
 // form is one encoding of a secret. Its text, like the text that is searched, has been normalized by the function fold.
 type form struct {
 	text []byte
-	core int // length of text without the last base64 characters, which depend on the bytes after the secret
+	// fixedLen is the length of the part of text that is the same wherever the secret occurs. The last base64
+	// characters depend on the bytes after the secret.
+	fixedLen int
 }
 
 // place is the position of a piece within a form.
@@ -41,11 +43,11 @@ type place struct{ form, offset int }
 // of ordinary words.
 const minSecretLength = 4
 
-func newForms(secrets []string) forms {
-	f := forms{grams: map[[gram]byte]place{}}
+func newSecretFinder(secrets []string) secretFinder {
+	f := secretFinder{pieces: map[[pieceLen]byte]place{}}
 	for _, s := range secrets {
 		switch {
-		case len(s) >= gram:
+		case len(s) >= pieceLen:
 			f.addSecret(s)
 		case len(s) >= minSecretLength:
 			f.short = append(f.short, s)
@@ -54,7 +56,7 @@ func newForms(secrets []string) forms {
 	return f
 }
 
-func (f *forms) addSecret(secret string) {
+func (f *secretFinder) addSecret(secret string) {
 	f.longest = max(f.longest, 5*len(secret)) // the longest form: the secret, percent-encoded twice
 	f.add(secret, len(secret))
 	variants := []string{secret}
@@ -72,21 +74,21 @@ func (f *forms) addSecret(secret string) {
 	}
 }
 
-// add adds a form and indexes the pieces by which it is found: the piece at each multiple of gram, and the last piece.
-// A form whose core is shorter than gram is ignored.
-func (f *forms) add(text string, core int) {
-	if core < gram {
+// add adds a form and indexes the pieces by which it is found: the piece at each multiple of pieceLen, and the last
+// piece of the first fixedLen bytes. It ignores a form if fixedLen is less than pieceLen.
+func (f *secretFinder) add(text string, fixedLen int) {
+	if fixedLen < pieceLen {
 		return
 	}
 	folded := []byte(text)
 	for i, c := range folded {
 		folded[i] = fold(c)
 	}
-	f.forms = append(f.forms, form{folded, core})
-	for offset := 0; offset+gram <= core; offset += gram {
-		f.grams[[gram]byte(folded[offset:])] = place{len(f.forms) - 1, offset}
+	f.forms = append(f.forms, form{folded, fixedLen})
+	for offset := 0; offset+pieceLen <= fixedLen; offset += pieceLen {
+		f.pieces[[pieceLen]byte(folded[offset:])] = place{len(f.forms) - 1, offset}
 	}
-	f.grams[[gram]byte(folded[core-gram:])] = place{len(f.forms) - 1, core - gram}
+	f.pieces[[pieceLen]byte(folded[fixedLen-pieceLen:])] = place{len(f.forms) - 1, fixedLen - pieceLen}
 }
 
 // fold maps upper case letters to lower case, and the characters of URL-safe base64 to those of standard base64.
@@ -103,7 +105,7 @@ func fold(c byte) byte {
 }
 
 // mask replaces every known secret in text with "***".
-func (f *forms) mask(text string) string {
+func (f *secretFinder) mask(text string) string {
 	spans := f.find(text)
 	if len(spans) == 0 {
 		return text
@@ -123,14 +125,14 @@ func (f *forms) mask(text string) string {
 }
 
 // contains reports whether text contains a known secret.
-func (f *forms) contains(text string) bool { return len(f.find(text)) > 0 }
+func (f *secretFinder) contains(text string) bool { return len(f.find(text)) > 0 }
 
 // span is the range of bytes from start to end in a text.
 type span struct{ start, end int }
 
 // find returns the positions of known secrets in text, in no particular order. The text may be escaped several times,
 // so find repeats the search after removing each layer of escapes.
-func (f *forms) find(text string) (spans []span) {
+func (f *secretFinder) find(text string) (spans []span) {
 	if len(f.forms) == 0 && len(f.short) == 0 {
 		return nil
 	}
@@ -147,7 +149,7 @@ func (f *forms) find(text string) (spans []span) {
 	return spans
 }
 
-func (f *forms) search(v view, spans []span) []span {
+func (f *secretFinder) search(v view, spans []span) []span {
 	for _, s := range f.short {
 		for from := 0; ; {
 			i := bytes.Index(v.text[from:], []byte(s))
@@ -162,17 +164,17 @@ func (f *forms) search(v view, spans []span) []span {
 	for i, c := range v.text {
 		folded[i] = fold(c)
 	}
-	for i := 0; i+gram <= len(folded); {
-		p, ok := f.grams[[gram]byte(folded[i:])]
+	for i := 0; i+pieceLen <= len(folded); {
+		p, ok := f.pieces[[pieceLen]byte(folded[i:])]
 		if !ok {
 			i++
 			continue
 		}
 		start, end := f.forms[p.form].extend(folded, i, p.offset)
-		if core := f.forms[p.form].core; core >= 2*gram || end-start >= core { // a short form must match completely
+		if fixedLen := f.forms[p.form].fixedLen; fixedLen >= 2*pieceLen || end-start >= fixedLen { // a short form must match completely
 			spans = append(spans, v.span(start, end))
 		}
-		i = max(i+1, end-gram+1)
+		i = max(i+1, end-pieceLen+1)
 	}
 	return spans
 }

@@ -170,7 +170,7 @@ func FuzzMask(f *testing.F) {
 		if got == text {
 			t.Errorf("%s of %q is not found in %q", name, secret, text)
 		}
-		if r.forms.contains(got) {
+		if r.secrets.contains(got) {
 			t.Errorf("%s of %q is still in %q", name, secret, got)
 		}
 		// The surrounding text may look like a part of the secret, so the result is compared with a text without the

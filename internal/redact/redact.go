@@ -10,8 +10,8 @@ import (
 )
 
 const (
-	mask     = "***"
-	withheld = "(message removed because it contains credentials)"
+	mask           = "***"
+	removedMessage = "(message removed because it contains credentials)"
 	// window is the number of bytes beyond the length limit that are also searched for secrets.
 	window = 8 << 10
 	// maxErrorText is the maximum length of an error message in bytes.
@@ -41,15 +41,15 @@ var (
 // A known secret is masked if it occurs unchanged, in upper or lower case, percent-encoded, escaped as in JSON or HTML,
 // in hexadecimal, or in base64. White space inside the secret is ignored. For secrets of 16 bytes or more, the Redactor
 // also masks every part that has at least 15 consecutive characters, and each half of the secret.
-type Redactor struct{ forms forms }
+type Redactor struct{ secrets secretFinder }
 
 // New returns a Redactor for the given secrets. Secrets shorter than 4 bytes are ignored, because masking them would
 // make ordinary text unreadable.
-func New(secrets ...string) *Redactor { return &Redactor{newForms(secrets)} }
+func New(secrets ...string) *Redactor { return &Redactor{newSecretFinder(secrets)} }
 
 // Mask returns text with every secret replaced by "***".
 func (r *Redactor) Mask(text string) string {
-	text = r.forms.mask(text)
+	text = r.secrets.mask(text)
 	for _, re := range []*regexp.Regexp{secretParam, namedSecret, secretHeader} {
 		text = re.ReplaceAllString(text, "${1}"+mask)
 	}
@@ -60,10 +60,10 @@ func (r *Redactor) Mask(text string) string {
 // Line masks the secrets in text and returns the result on one line, shortened to at most limit bytes.
 func (r *Redactor) Line(text string, limit int) string {
 	masked, whole := r.head(text, limit)
-	if !whole && len(masked) <= limit+r.forms.longest {
+	if !whole && len(masked) <= limit+r.secrets.longest {
 		// Only the beginning of a long text was searched for secrets. Masking has shortened it so much that the result
 		// might contain part of a secret that was cut off at the end of the search. Replace the whole text.
-		masked = withheld
+		masked = removedMessage
 	}
 	return shorten(printable(masked), limit)
 }
@@ -73,8 +73,8 @@ func (r *Redactor) Line(text string, limit int) string {
 func (r *Redactor) Excerpt(text string, limit int) string {
 	masked, whole := r.head(text, limit)
 	masked = strings.Join(strings.Fields(printable(masked)), " ")
-	if !whole && len(masked) <= limit+r.forms.longest {
-		masked = withheld
+	if !whole && len(masked) <= limit+r.secrets.longest {
+		masked = removedMessage
 	}
 	return shorten(masked, limit)
 }

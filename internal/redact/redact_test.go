@@ -50,7 +50,7 @@ func TestForms(t *testing.T) {
 			if bad := holds(got); bad != "" || got == text {
 				t.Errorf("%s of %s: %s", name, secret, got)
 			}
-			if got != "before "+mask+" after" && got != withheld {
+			if got != "before "+mask+" after" && got != removedMessage {
 				t.Errorf("%s of %s lost more than the secret: %s", name, secret, got)
 			}
 		}
@@ -113,7 +113,7 @@ func TestLine(t *testing.T) {
 		"cut":              {"abcdefg", 6, "abc…"},
 		"cut at a rune":    {"aéééé", 8, "aéé…"},
 		"masked, then cut": {strings.Repeat("x", 10) + secretToken, 14, strings.Repeat("x", 10) + mask},
-		"too many":         {strings.Repeat(secretToken, 200), 200, withheld},
+		"too many":         {strings.Repeat(secretToken, 200), 200, removedMessage},
 	} {
 		if got := s.Line(c.text, c.most); got != c.want {
 			t.Errorf("%s: %q, want %q", name, got, c.want)

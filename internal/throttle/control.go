@@ -106,28 +106,29 @@ func (c *Control) issueTicket(now time.Time) Ticket {
 		if c.nextPaced.After(earliest) {
 			earliest = c.nextPaced
 		}
-		c.nextPaced = earliest.Add(interval(c.rate(now)))
+		c.nextPaced = earliest.Add(interval(c.regrownRate(now)))
 	}
 	return Ticket{seq: c.seq, probe: c.closed}
 }
 
-// openGate changes the state to paced after the server has accepted a probe.
-func (c *Control) openGate(now time.Time) {
+// startPacing changes the state from closed to paced after the server has accepted a probe.
+func (c *Control) startPacing(now time.Time) {
 	c.closed, c.probing = false, false
 	// Add jitter. Without it, a steady load would be throttled at regular intervals, possibly always for the same
 	// caller.
 	c.regrowthStart = now.Add(rand.N(recovery/2) - recovery/4)
-	c.nextPaced = now.Add(interval(c.rate(now)))
+	c.nextPaced = now.Add(interval(c.regrownRate(now)))
 }
 
-// closeGate changes the state to closed. If a probe was rejected in the closed state, closeGate schedules the next
-// probe.
-func (c *Control) closeGate(now time.Time, retryAfter time.Duration) {
+// startProbing is called after a throttled response. It changes the state to closed, records the rate that was in use,
+// and schedules the first probe. After a rejected probe, it only schedules the next probe. When a probe is accepted,
+// pacing starts at a fraction of the recorded rate.
+func (c *Control) startProbing(now time.Time, retryAfter time.Duration) {
 	if !c.closed {
 		// Use a lower bound, because there may have been too few requests to estimate the rate.
 		used := max(c.recentSends/rateSpan.Seconds(), 1/minProbeBackoff.Seconds())
 		if c.paced {
-			used = min(used, c.rate(now))
+			used = min(used, c.regrownRate(now))
 		}
 		c.closed, c.paced, c.rateAtThrottle = true, true, used
 		c.probeBackoff = max(minProbeBackoff, interval(used)) // no quota becomes available earlier
@@ -146,9 +147,9 @@ func (c *Control) closeGate(now time.Time, retryAfter time.Duration) {
 	}
 }
 
-// rate returns how many requests per second may be sent. It grows from a fraction of rateAtThrottle, and reaches
-// rateAtThrottle after the time specified by recovery.
-func (c *Control) rate(now time.Time) float64 {
+// regrownRate returns how many requests per second may be sent now. The rate grows from a fraction of rateAtThrottle,
+// reaches rateAtThrottle after the time specified by recovery, and then grows faster.
+func (c *Control) regrownRate(now time.Time) float64 {
 	x := float64(now.Sub(c.regrowthStart))/float64(recovery) - 1
 	return max(minRate, c.rateAtThrottle*(1+(1-decrease)*x*x*x))
 }

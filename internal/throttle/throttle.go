@@ -116,9 +116,9 @@ func (c *Control) Report(t Ticket, o Outcome, retryAfter time.Duration) {
 	now := time.Now()
 	switch {
 	case o == Throttled && t.seq == c.seq:
-		c.closeGate(now, retryAfter)
+		c.startProbing(now, retryAfter)
 	case o == Accepted && c.closed && t.seq > c.closedAtSeq: // including a probe whose response arrived after probeTimeout
-		c.openGate(now)
+		c.startPacing(now)
 	case o == Unknown && c.closed && t.seq == c.seq: // let the next caller send a probe immediately
 		c.probing, c.nextProbeAt = false, now
 	}

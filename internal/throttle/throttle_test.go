@@ -458,7 +458,7 @@ func TestThrottleInFlight(t *testing.T) {
 		th.Report(k, Accepted, 0)
 		mustAdmit(t, &th)
 		if got := time.Since(start); got > 1100*time.Millisecond {
-			t.Errorf("the gate opened after %v, want at most 1.1s", got)
+			t.Errorf("a request was admitted after %v, want at most 1.1s", got)
 		}
 	})
 }
@@ -622,7 +622,7 @@ func TestThrottleFloor(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
 	for _, peak := range []float64{0, 0.1, 0.5, 0.7} {
-		if got := (&Control{rateAtThrottle: peak, regrowthStart: now}).rate(now); got != 0.5 {
+		if got := (&Control{rateAtThrottle: peak, regrowthStart: now}).regrownRate(now); got != 0.5 {
 			t.Errorf("peak %v: %v requests a second, want 0.5", peak, got)
 		}
 	}

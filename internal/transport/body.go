@@ -27,12 +27,12 @@ type bufferList struct {
 }
 
 const (
-	// keepBuffers is the maximum number of buffers to keep. Even many parallel listings read only a few pages at the
-	// same moment.
-	keepBuffers = 4
-	// keepBuffer is the maximum size, in bytes, of a buffer to keep. Without this limit, the buffer for a single huge
-	// response would occupy memory forever.
-	keepBuffer = 1 << 20
+	// maxKeptBuffers is the maximum number of buffers that are kept. Even many parallel listings read only a few pages
+	// at the same moment.
+	maxKeptBuffers = 4
+	// maxKeptSize is the maximum size, in bytes, of a buffer that is kept. Without this limit, the buffer for a single
+	// huge response would occupy memory forever.
+	maxKeptSize = 1 << 20
 	// firstBuffer is the maximum initial size, in bytes, of the buffer for a response with a large Content-Length.
 	firstBuffer = 1 << 20
 )
@@ -49,7 +49,7 @@ func (l *bufferList) get() (buf []byte) {
 func (l *bufferList) put(buf []byte) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if c := cap(buf); c > 0 && c <= keepBuffer && len(l.free) < keepBuffers {
+	if c := cap(buf); c > 0 && c <= maxKeptSize && len(l.free) < maxKeptBuffers {
 		l.free = append(l.free, buf)
 	}
 }

@@ -29,7 +29,7 @@ func TestNoMoreThanTheLimitIsRead(t *testing.T) {
 			return resp, nil
 		}, func(cfg *Config) { cfg.Retry.MaxAttempts = 1 })
 		// The last Read may fill the rest of a reused buffer.
-		if _, err := g.Do(t.Context(), call()); err == nil || read > c.most+keepBuffer {
+		if _, err := g.Do(t.Context(), call()); err == nil || read > c.most+maxKeptSize {
 			t.Errorf("status %d, Content-Length %d: %d bytes read, error %v", c.status, c.length, read, err)
 		}
 	}
@@ -95,24 +95,24 @@ func TestBufferList(t *testing.T) {
 		t.Error("an empty list returned a buffer")
 	}
 	l.put(nil)
-	l.put(make([]byte, 0, keepBuffer+1))
+	l.put(make([]byte, 0, maxKeptSize+1))
 	if len(l.free) != 0 {
-		t.Errorf("%d buffers kept, although their sizes are 0 and keepBuffer+1", len(l.free))
+		t.Errorf("%d buffers kept, although their sizes are 0 and maxKeptSize+1", len(l.free))
 	}
-	l.put(make([]byte, 0, keepBuffer))
-	for size := range keepBuffers + 3 {
+	l.put(make([]byte, 0, maxKeptSize))
+	for size := range maxKeptBuffers + 3 {
 		l.put(make([]byte, size, 100+size))
 	}
-	if len(l.free) != keepBuffers {
-		t.Errorf("%d buffers kept, want %d", len(l.free), keepBuffers)
+	if len(l.free) != maxKeptBuffers {
+		t.Errorf("%d buffers kept, want %d", len(l.free), maxKeptBuffers)
 	}
-	for want := 100 + keepBuffers - 2; want >= 100; want-- {
+	for want := 100 + maxKeptBuffers - 2; want >= 100; want-- {
 		if got := cap(l.get()); got != want {
 			t.Errorf("got a buffer of %d bytes, want the most recently used buffer of %d bytes", got, want)
 		}
 	}
-	if got := cap(l.get()); got != keepBuffer || l.get() != nil {
-		t.Errorf("the last buffer has %d bytes, want %d", got, keepBuffer)
+	if got := cap(l.get()); got != maxKeptSize || l.get() != nil {
+		t.Errorf("the last buffer has %d bytes, want %d", got, maxKeptSize)
 	}
 }
 

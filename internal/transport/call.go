@@ -18,7 +18,8 @@ type Failure struct {
 	Problem  Problem // the network problem, if there was no HTTP response
 	Host     string  // the host to which the request was sent
 	Advice   string  // what the user can do; "" means the general advice for Class
-	// Err is the underlying error, such as a context or network error. It is nil if the error response is the only reason.
+	// Err is the underlying error, such as a context or network error. It is nil if the error response is the only
+	// reason.
 	Err error
 }
 
@@ -97,9 +98,9 @@ type attemptResult struct {
 // attempt makes one attempt: it waits for admission, sends the request, and reports the attempt to the caller's hook
 // and logger.
 func (s *callState) attempt(ctx context.Context) attemptResult {
-	ticket, refused := s.admit(ctx)
-	if refused != nil {
-		return *refused
+	ticket, failed := s.admit(ctx)
+	if failed != nil {
+		return *failed
 	}
 	start := time.Now()
 	res := s.signAndSend(ctx, ticket)
@@ -128,8 +129,9 @@ func (s *callState) callFailure(res attemptResult) *Failure {
 	return f
 }
 
-// report passes a finished attempt to the caller's hook and logger. Do not hold a lock when calling report, because the
-// hook and the logger may panic or use the transport.
+// report passes a finished attempt to the caller's logger and hook OnAttempt. It does not recover from their panics,
+// which reach the goroutine that called Do. Do not hold a lock when calling report, because the logger and the hook may
+// panic or use the transport.
 func (s *callState) report(ctx context.Context, res attemptResult, start time.Time) {
 	a := Attempt{
 		Context: ctx, Action: s.call.Action, Region: s.call.Region, Host: s.call.Host, Number: s.sent, Start: start, Duration: time.Since(start),

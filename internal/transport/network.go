@@ -82,12 +82,12 @@ func isTLSTimeout(err error) bool { return strings.Contains(err.Error(), "TLS ha
 
 // classifyProxy classifies a failure to connect through a proxy. It returns the zero result for any other error.
 func classifyProxy(err error) attemptResult {
-	var refused proxyError
-	if errors.As(err, &refused) {
+	var status proxyError
+	if errors.As(err, &status) {
 		switch {
-		case refused == http.StatusProxyAuthRequired:
+		case status == http.StatusProxyAuthRequired:
 			return notReceived(Unavailable, ProxyFailed, adviceProxyAuth)
-		case refused < 500:
+		case status < 500:
 			return notReceived(Unavailable, ProxyFailed, "the proxy forbids the connection: check the proxy's rules and NO_PROXY")
 		}
 		return notReceived(transient, ProxyFailed, "the proxy cannot reach the endpoint: check the proxy's rules and NO_PROXY")

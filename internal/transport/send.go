@@ -81,7 +81,7 @@ func (x *exchange) networkFailure(err error) attemptResult {
 		err = u.Err
 	}
 	res := classifyNetwork(err)
-	res.err = notOfContext(x.redactor().Error(err))
+	res.err = withoutContextError(x.redactor().Error(err))
 	if res.problem == TimedOut {
 		res.err = timeoutError(res.err.Error())
 	}
@@ -97,10 +97,10 @@ func (timeoutError) Timeout() bool        { return true }
 func (timeoutError) Temporary() bool      { return true }
 func (timeoutError) Is(target error) bool { return target == os.ErrDeadlineExceeded }
 
-// notOfContext returns an error with the message of err that matches neither context.DeadlineExceeded nor
+// withoutContextError returns an error with the message of err that matches neither context.DeadlineExceeded nor
 // context.Canceled. Use it for errors that occurred before the caller's context was done: net, net/http and credentials
 // providers return context.DeadlineExceeded for their own timeouts.
-func notOfContext(err error) error {
+func withoutContextError(err error) error {
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
 		return timeoutError(err.Error())

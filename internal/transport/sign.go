@@ -24,9 +24,9 @@ func (s *callState) signAndSend(ctx context.Context, ticket throttle.Ticket) (re
 	outcome := throttle.Unknown
 	defer func() { s.scope.throttle.Report(ticket, outcome, res.retryAfter) }()
 
-	key, refused := s.currentKey(ctx)
-	if refused != nil {
-		return *refused
+	key, failed := s.currentKey(ctx)
+	if failed != nil {
+		return *failed
 	}
 	s.key, s.stale = key, signer.Credentials{}
 	now, offset := s.t.clock.now()
@@ -80,7 +80,7 @@ func (s *callState) currentKey(ctx context.Context) (signer.Credentials, *attemp
 		if isUnreachable(err) {
 			class |= Unavailable
 		}
-		return key, &attemptResult{err: fmt.Errorf("no credentials: %w", notOfContext(err)), class: class, final: true}
+		return key, &attemptResult{err: fmt.Errorf("no credentials: %w", withoutContextError(err)), class: class, final: true}
 	case s.stale != (signer.Credentials{}) && key == s.stale: // the provider has no other key
 		res := s.last
 		res.sent, res.final = false, true
@@ -94,9 +94,9 @@ func (s *callState) currentKey(ctx context.Context) (signer.Credentials, *attemp
 // Key returns the key with which a request would be signed now. If no key is available, the error is a *Failure.
 func (t *Transport) Key(ctx context.Context) (signer.Credentials, error) {
 	s := &callState{t: t}
-	key, refused := s.currentKey(ctx)
-	if refused != nil {
-		return signer.Credentials{}, s.attemptFailure(*refused)
+	key, failed := s.currentKey(ctx)
+	if failed != nil {
+		return signer.Credentials{}, s.attemptFailure(*failed)
 	}
 	return key, nil
 }

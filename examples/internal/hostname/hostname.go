@@ -25,19 +25,19 @@ var number = regexp.MustCompile(`^(0[xX][0-9a-fA-F]*|[0-9]+)([.-](0[xX][0-9a-fA-
 // instanceID matches a string that may be an instance id.
 var instanceID = regexp.MustCompile(`^[iI]-[0-9A-Za-z]+$`)
 
-// OfName is like Clean, but also returns "" if the name looks like an instance id. Otherwise, an instance that is
-// named like another instance's id could receive connections that are intended for the other instance.
-func OfName(name string) string {
-	clean := Clean(name)
+// FromInstanceName is like Sanitize, but also returns "" if the name looks like an instance id. Otherwise, an instance
+// that is named like another instance's id could receive connections that are intended for the other instance.
+func FromInstanceName(name string) string {
+	clean := Sanitize(name)
 	if instanceID.MatchString(clean) {
 		return ""
 	}
 	return clean
 }
 
-// Clean returns a host name that consists of letters, digits, "_" and "-". It returns "" if the name contains no
+// Sanitize returns a host name that consists of letters, digits, "_" and "-". It returns "" if the name contains no
 // letters or digits, is an address, a number or a reserved name, or is too long.
-func Clean(name string) string {
+func Sanitize(name string) string {
 	words := strings.FieldsFunc(name, func(r rune) bool {
 		return r == unicode.ReplacementChar || !unicode.In(r, unicode.L, unicode.M, unicode.Nd) && r != '_' && r != '-'
 	})

@@ -8,7 +8,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/examples/internal/hostile"
 )
 
-func TestClean(t *testing.T) {
+func TestSanitize(t *testing.T) {
 	t.Parallel()
 	for name, want := range map[string]string{
 		"web-1": "web-1", "web_1": "web_1", "订单服务": "订单服务", "web server (1)": "web-server-1", "été": "été",
@@ -20,17 +20,17 @@ func TestClean(t *testing.T) {
 		"a\nHost *": "a-Host", "": "", "...": "", "__": "", strings.Repeat("a", 128): strings.Repeat("a", 128), strings.Repeat("a", 129): "",
 		"ｇithub．com": "ｇithub-com", "a\u202eb": "a-b", "\xff\xfe": "",
 	} {
-		if got := Clean(name); got != want {
+		if got := Sanitize(name); got != want {
 			t.Errorf("%q: %q, want %q", name, got, want)
 		}
 	}
 }
 
-// TestOfName verifies that OfName rejects names that look like instance ids.
-func TestOfName(t *testing.T) {
+// TestFromInstanceName verifies that FromInstanceName rejects names that look like instance ids.
+func TestFromInstanceName(t *testing.T) {
 	t.Parallel()
 	for name, want := range map[string]string{"i-bp1victim": "", "I-BP1": "", " i.bp1 ": "", "i-web-1": "i-web-1", "web-1": "web-1", "localhost": ""} {
-		if got := OfName(name); got != want {
+		if got := FromInstanceName(name); got != want {
 			t.Errorf("%q: %q, want %q", name, got, want)
 		}
 	}
@@ -39,15 +39,15 @@ func TestOfName(t *testing.T) {
 // check verifies that the host name for an instance name is safe to use.
 func check(t *testing.T, name string) {
 	t.Helper()
-	clean := Clean(name)
+	clean := Sanitize(name)
 	if strings.ContainsAny(clean, " \t\r\n.*?!,:/\\\"'{}[]$`~%@=#;&|<>()\x00\x1b\u202e") || strings.HasPrefix(clean, "-") {
 		t.Errorf("%q: %q", name, clean)
 	}
 	if _, err := netip.ParseAddr(clean); err == nil || strings.EqualFold(clean, "localhost") {
 		t.Errorf("%q is the host %q", name, clean)
 	}
-	if Clean(clean) != clean {
-		t.Errorf("%q: %q, which Clean changes to %q", name, clean, Clean(clean))
+	if Sanitize(clean) != clean {
+		t.Errorf("%q: %q, which Sanitize changes to %q", name, clean, Sanitize(clean))
 	}
 }
 
@@ -58,7 +58,7 @@ func TestHostileNames(t *testing.T) {
 	}
 }
 
-func FuzzClean(f *testing.F) {
+func FuzzSanitize(f *testing.F) {
 	for _, name := range hostile.Names() {
 		f.Add(name)
 	}

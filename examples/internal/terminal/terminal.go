@@ -8,8 +8,8 @@ import (
 	"golang.org/x/term"
 )
 
-// Is reports whether w is connected to a terminal.
-func Is(w io.Writer) bool {
+// IsTerminal reports whether w is connected to a terminal.
+func IsTerminal(w io.Writer) bool {
 	f, ok := w.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd()))
 }
@@ -17,13 +17,13 @@ func Is(w io.Writer) bool {
 // Columns returns the width of the terminal in columns, or 0 if w is not a terminal. The environment variable COLUMNS
 // overrides the width. If the width is unknown, Columns returns 80.
 func Columns(w io.Writer, getenv func(string) string) int {
-	if !Is(w) {
+	if !IsTerminal(w) {
 		return 0
 	}
 	if n, err := strconv.Atoi(getenv("COLUMNS")); err == nil && n > 0 {
 		return n
 	}
-	width, _, err := term.GetSize(int(w.(*os.File).Fd())) //nolint:forcetypeassert // Is verified that w is an *os.File
+	width, _, err := term.GetSize(int(w.(*os.File).Fd())) //nolint:forcetypeassert // IsTerminal verified that w is an *os.File
 	if err != nil {
 		return 80
 	}
@@ -53,5 +53,5 @@ func (style Style) Paint(s string) string {
 // Styled reports whether w is a terminal that supports colors. It returns false if the user has set NO_COLOR (see
 // no-color.org).
 func Styled(w io.Writer, getenv func(string) string) bool {
-	return Is(w) && getenv("NO_COLOR") == "" && getenv("TERM") != "dumb"
+	return IsTerminal(w) && getenv("NO_COLOR") == "" && getenv("TERM") != "dumb"
 }

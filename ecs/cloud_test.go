@@ -26,12 +26,12 @@ type cloud struct {
 	t      *testing.T
 }
 
-// story runs tell as a parallel subtest in virtual time. The subtest fails if a goroutine leaks.
-func story(t *testing.T, name string, tell func(t *testing.T)) {
+// inVirtualTime runs test as a parallel subtest in virtual time. The subtest fails if a goroutine leaks.
+func inVirtualTime(t *testing.T, name string, test func(t *testing.T)) {
 	t.Helper()
 	t.Run(name, func(t *testing.T) {
 		t.Parallel()
-		synctest.Test(t, tell)
+		synctest.Test(t, test)
 	})
 }
 
@@ -84,8 +84,8 @@ func kind(r ecstest.Request) string {
 	return listed
 }
 
-// arrived returns the number of received requests of each kind.
-func (c *cloud) arrived() map[string]int {
+// requestCounts returns the number of received requests of each kind.
+func (c *cloud) requestCounts() map[string]int {
 	n := map[string]int{}
 	for _, r := range c.Requests() {
 		n[kind(r)]++
@@ -93,10 +93,10 @@ func (c *cloud) arrived() map[string]int {
 	return n
 }
 
-// asked fails the test unless the server has received exactly the requests in want, keyed by kind.
-func (c *cloud) asked(want map[string]int) {
+// wantRequests fails the test unless the server has received exactly the requests in want, keyed by kind.
+func (c *cloud) wantRequests(want map[string]int) {
 	c.t.Helper()
-	if got := c.arrived(); !maps.Equal(got, want) {
+	if got := c.requestCounts(); !maps.Equal(got, want) {
 		c.t.Errorf("requests %v, want %v", got, want)
 	}
 }
@@ -211,9 +211,9 @@ var ways = map[string]way{
 }
 
 // everyWay runs a subtest for each way of listing.
-func everyWay(t *testing.T, name string, tell func(t *testing.T, list way)) {
+func everyWay(t *testing.T, name string, test func(t *testing.T, list way)) {
 	t.Helper()
 	for _, called := range slices.Sorted(maps.Keys(ways)) {
-		story(t, name+"/"+called, func(t *testing.T) { tell(t, ways[called]) })
+		inVirtualTime(t, name+"/"+called, func(t *testing.T) { test(t, ways[called]) })
 	}
 }

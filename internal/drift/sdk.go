@@ -19,7 +19,7 @@ import (
 var schemas = []struct {
 	name string
 	file string
-	ours func() schema
+	sdk  func() schema
 }{
 	{"the DescribeInstances request", "package/dist/models/DescribeInstancesRequest.js", func() schema {
 		s := request(reflect.TypeFor[ecs.DescribeInstancesRequest]())
