@@ -216,7 +216,7 @@ func (d *pageDecoder) instance(inst *Instance, i int) (problems []*DecodeError, 
 		end = d.Skip(i)
 		return []*DecodeError{{Raw: d.rawValue(i, end), Err: errors.New("the value is not an object")}}, end
 	}
-	end = d.members(inst, i)
+	end = d.decodeMembers(inst, i)
 	found := d.Problems()
 	if inst.InstanceID == "" {
 		err := errors.New("the id is missing, so the instance cannot be identified")
@@ -233,19 +233,25 @@ func (d *pageDecoder) instance(inst *Instance, i int) (problems []*DecodeError, 
 	return problems, end
 }
 
-// members decodes the members of an instance. It stores unknown and undecodable members in Extra.
-func (d *pageDecoder) members(inst *Instance, i int) (end int) {
+// decodeMembers decodes the members of an instance. It stores unknown and undecodable members in Extra.
+func (d *pageDecoder) decodeMembers(inst *Instance, i int) (end int) {
 	end = jsonscan.ReadRoot(&d.Decoder, inst, i, readInstance)
 	// All strings of an instance share one allocation. Copy the id, so that keeping only the id does not keep all
 	// strings in memory.
 	inst.InstanceID = strings.Clone(inst.InstanceID)
-	if extra := d.Extra(); len(extra) > 0 {
-		inst.Extra = make(map[string]json.RawMessage, len(extra))
-		for _, x := range extra {
-			inst.Extra[x.Path] = x.Value
-		}
-	}
+	inst.setExtra(d.Extra())
 	return end
+}
+
+// setExtra sets Extra to the members that have no field or could not be decoded.
+func (i *Instance) setExtra(members []jsonscan.Extra) {
+	if len(members) == 0 {
+		return
+	}
+	i.Extra = make(map[string]json.RawMessage, len(members))
+	for _, m := range members {
+		i.Extra[m.Path] = m.Value
+	}
 }
 
 // rawValue returns a copy of a part of the page for DecodeError.Raw.
@@ -273,7 +279,7 @@ func (i *Instance) UnmarshalJSON(data []byte) error {
 		if d.At(at) != '{' {
 			return d.Skip(at), errors.New("ecs: an instance must be a JSON object")
 		}
-		return d.members(inst, at), nil
+		return d.decodeMembers(inst, at), nil
 	})
 }
 

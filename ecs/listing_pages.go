@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"hash/maphash"
 	"iter"
 
 	"github.com/aliyun-ecs/sdk-go/internal/transport"
@@ -97,7 +96,8 @@ type pageWithIDs interface{ ids() []string }
 type newIDsFunc func(ids []string) int
 
 // followPages yields the pages that fetch returns for successive tokens. Pages without new ids, according to countNew,
-// count as empty. If there are too many of them, followPages yields [pagination.ErrEmptyPages].
+// count as empty. If there are too many of them, followPages yields [pagination.ErrEmptyPages]; if a token repeats, it
+// yields [pagination.ErrTokenLoop].
 func followPages[P pageWithIDs](ctx context.Context, countNew newIDsFunc, fetch func(ctx context.Context, token string) (page P, next string, err error)) iter.Seq2[P, error] {
 	return func(yield func(P, error) bool) {
 		var page P
@@ -120,24 +120,6 @@ func followPages[P pageWithIDs](ctx context.Context, countNew newIDsFunc, fetch 
 			}
 		}
 	}
-}
-
-// idHashes is a compact set of ids that stores only hashes. Two ids with the same hash count as equal.
-type idHashes struct {
-	seed   maphash.Seed
-	hashes map[uint64]struct{}
-}
-
-// add adds the ids to the set and returns how many of them are new.
-func (s *idHashes) add(ids []string) int {
-	if s.hashes == nil {
-		s.seed, s.hashes = maphash.MakeSeed(), map[uint64]struct{}{}
-	}
-	before := len(s.hashes)
-	for _, id := range ids {
-		s.hashes[maphash.String(s.seed, id)] = struct{}{}
-	}
-	return len(s.hashes) - before
 }
 
 // maxSweeps is the maximum number of times that a changing list is read from its first page.

@@ -279,7 +279,7 @@ func readInstance(d *jsonscan.Decoder, v *Instance, i int) int {
 		case 70: // EnableNVS
 			v.EnableNVS, i = d.ReadBool(i)
 		default:
-			i = d.Unknown(i)
+			i = d.KeepUnknown(i)
 		}
 		i, m = d.NextMember(i, m)
 	}
@@ -307,7 +307,7 @@ func readCPUOptions(d *jsonscan.Decoder, v *CPUOptions, i int) int {
 		case 79: // EnableVRDT
 			v.EnableVRDT, i = d.ReadBool(i)
 		default:
-			i = d.Unknown(i)
+			i = d.KeepUnknown(i)
 		}
 		i, m = d.NextMember(i, m)
 	}
@@ -325,7 +325,7 @@ func readAdditionalInfo(d *jsonscan.Decoder, v *AdditionalInfo, i int) int {
 		case 83: // ManagedHostId
 			i = d.ReadString(&v.ManagedHostID, i)
 		default:
-			i = d.Unknown(i)
+			i = d.KeepUnknown(i)
 		}
 		i, m = d.NextMember(i, m)
 	}
@@ -339,7 +339,7 @@ func readClockOptions(d *jsonscan.Decoder, v *ClockOptions, i int) int {
 		case 85: // PtpStatus
 			i = d.ReadString((*string)(&v.PTPStatus), i)
 		default:
-			i = d.Unknown(i)
+			i = d.KeepUnknown(i)
 		}
 		i, m = d.NextMember(i, m)
 	}
@@ -353,7 +353,7 @@ func readSecurityOptions(d *jsonscan.Decoder, v *SecurityOptions, i int) int {
 		case 87: // EnableSecureBoot
 			v.EnableSecureBoot, i = d.ReadBoolPtr(i)
 		default:
-			i = d.Unknown(i)
+			i = d.KeepUnknown(i)
 		}
 		i, m = d.NextMember(i, m)
 	}
@@ -369,7 +369,7 @@ func readImageOptions(d *jsonscan.Decoder, v *ImageOptions, i int) int {
 		case 90: // CurrentOSNVMeSupported
 			v.CurrentOSNVMeSupported, i = d.ReadBoolPtr(i)
 		default:
-			i = d.Unknown(i)
+			i = d.KeepUnknown(i)
 		}
 		i, m = d.NextMember(i, m)
 	}
@@ -389,7 +389,7 @@ func readVPCAttributes(d *jsonscan.Decoder, v *VPCAttributes, i int) int {
 		case 95: // NatIpAddress
 			i = d.ReadString(&v.NATIPAddress, i)
 		default:
-			i = d.Unknown(i)
+			i = d.KeepUnknown(i)
 		}
 		i, m = d.NextMember(i, m)
 	}
@@ -417,7 +417,7 @@ func readNetworkInterface(d *jsonscan.Decoder, v *NetworkInterface, i int) int {
 		case 104: // Ipv6PrefixSets
 			v.IPv6PrefixSets, i = jsonscan.ReadList(d, i, readIPv6PrefixSet)
 		default:
-			i = d.Unknown(i)
+			i = d.KeepUnknown(i)
 		}
 		i, m = d.NextMember(i, m)
 	}
@@ -439,7 +439,7 @@ func readEIPAddress(d *jsonscan.Decoder, v *EIPAddress, i int) int {
 		case 110: // IsSupportUnassociate
 			v.IsSupportUnassociate, i = d.ReadBool(i)
 		default:
-			i = d.Unknown(i)
+			i = d.KeepUnknown(i)
 		}
 		i, m = d.NextMember(i, m)
 	}
@@ -455,7 +455,7 @@ func readTag(d *jsonscan.Decoder, v *Tag, i int) int {
 		case 113: // TagValue
 			i = d.ReadString(&v.Value, i)
 		default:
-			i = d.Unknown(i)
+			i = d.KeepUnknown(i)
 		}
 		i, m = d.NextMember(i, m)
 	}
@@ -474,7 +474,7 @@ func readOperationLock(d *jsonscan.Decoder, v *OperationLock, i int) int {
 		case 116: // LockMsg
 			i = d.ReadString(&v.LockMsg, i)
 		default:
-			i = d.Unknown(i)
+			i = d.KeepUnknown(i)
 		}
 		i, m = d.NextMember(i, m)
 	}
@@ -492,7 +492,7 @@ func readDedicatedHostAttribute(d *jsonscan.Decoder, v *DedicatedHostAttribute, 
 		case 120: // DedicatedHostClusterId
 			i = d.ReadString(&v.DedicatedHostClusterID, i)
 		default:
-			i = d.Unknown(i)
+			i = d.KeepUnknown(i)
 		}
 		i, m = d.NextMember(i, m)
 	}
@@ -508,7 +508,7 @@ func readDedicatedInstanceAttribute(d *jsonscan.Decoder, v *DedicatedInstanceAtt
 		case 123: // Tenancy
 			i = d.ReadString((*string)(&v.Tenancy), i)
 		default:
-			i = d.Unknown(i)
+			i = d.KeepUnknown(i)
 		}
 		i, m = d.NextMember(i, m)
 	}
@@ -524,7 +524,7 @@ func readECSCapacityReservationAttr(d *jsonscan.Decoder, v *ECSCapacityReservati
 		case 126: // CapacityReservationPreference
 			i = d.ReadString(&v.CapacityReservationPreference, i)
 		default:
-			i = d.Unknown(i)
+			i = d.KeepUnknown(i)
 		}
 		i, m = d.NextMember(i, m)
 	}
@@ -538,7 +538,7 @@ func readHibernationOptions(d *jsonscan.Decoder, v *HibernationOptions, i int) i
 		case 128: // Configured
 			v.Configured, i = d.ReadBool(i)
 		default:
-			i = d.Unknown(i)
+			i = d.KeepUnknown(i)
 		}
 		i, m = d.NextMember(i, m)
 	}
@@ -558,7 +558,7 @@ func readMetadataOptions(d *jsonscan.Decoder, v *MetadataOptions, i int) int {
 		case 133: // InstanceMetadataTags
 			i = d.ReadString((*string)(&v.InstanceMetadataTags), i)
 		default:
-			i = d.Unknown(i)
+			i = d.KeepUnknown(i)
 		}
 		i, m = d.NextMember(i, m)
 	}
@@ -580,7 +580,7 @@ func readPrivateDNSNameOptions(d *jsonscan.Decoder, v *PrivateDNSNameOptions, i 
 		case 139: // EnableIpDnsPtrRecord
 			v.EnableIPDNSPTRRecord, i = d.ReadBoolPtr(i)
 		default:
-			i = d.Unknown(i)
+			i = d.KeepUnknown(i)
 		}
 		i, m = d.NextMember(i, m)
 	}
@@ -598,7 +598,7 @@ func readPrivateIPSet(d *jsonscan.Decoder, v *PrivateIPSet, i int) int {
 		case 143: // PrivateDnsName
 			i = d.ReadString(&v.PrivateDNSName, i)
 		default:
-			i = d.Unknown(i)
+			i = d.KeepUnknown(i)
 		}
 		i, m = d.NextMember(i, m)
 	}
@@ -614,7 +614,7 @@ func readIPv6Set(d *jsonscan.Decoder, v *IPv6Set, i int) int {
 		case 146: // Primary
 			v.Primary, i = d.ReadBool(i)
 		default:
-			i = d.Unknown(i)
+			i = d.KeepUnknown(i)
 		}
 		i, m = d.NextMember(i, m)
 	}
@@ -628,7 +628,7 @@ func readIPv4PrefixSet(d *jsonscan.Decoder, v *IPv4PrefixSet, i int) int {
 		case 148: // Ipv4Prefix
 			i = d.ReadString(&v.IPv4Prefix, i)
 		default:
-			i = d.Unknown(i)
+			i = d.KeepUnknown(i)
 		}
 		i, m = d.NextMember(i, m)
 	}
@@ -642,7 +642,7 @@ func readIPv6PrefixSet(d *jsonscan.Decoder, v *IPv6PrefixSet, i int) int {
 		case 150: // Ipv6Prefix
 			i = d.ReadString(&v.IPv6Prefix, i)
 		default:
-			i = d.Unknown(i)
+			i = d.KeepUnknown(i)
 		}
 		i, m = d.NextMember(i, m)
 	}

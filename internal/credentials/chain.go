@@ -13,14 +13,6 @@ import (
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
-const (
-	// refreshBefore is how long before its expiration a key is refreshed. A Cache reuses the last valid key for a
-	// shorter time, so a reused key has not expired.
-	refreshBefore = 3 * time.Minute
-	// recheckAfter is how long the Chain uses a key whose expiration time is unknown before it looks up the key again.
-	recheckAfter = time.Minute
-)
-
 // source is a credentials source: one of the places in which a Chain looks for a key. The function get must not cache
 // anything, so that changes to the configuration take effect. The argument rejected is a key that the API has rejected,
 // or the zero value.
@@ -199,22 +191,12 @@ func (c *Chain) peek() (key signer.Credentials, ok bool) {
 func (c *Chain) store(current int, key foundKey, sources []SourceReport) signer.Credentials {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.key, c.current, c.refreshAt = key, current, refreshTime(key)
+	c.key, c.current, c.refreshAt = key, current, key.refreshTime()
 	if sources != nil {
 		c.report.Sources = sources
 	}
 	c.report.Kind, c.report.Expires = key.kind, key.expires
 	return key.Credentials
-}
-
-// refreshTime returns the time at which a key must be refreshed. Even a key that seems to have expired is used for a
-// while, because the local clock may be wrong.
-func refreshTime(key foundKey) time.Time {
-	left := time.Until(key.expires)
-	if key.expires.IsZero() || left <= 0 {
-		return time.Now().Add(recheckAfter)
-	}
-	return time.Now().Add(left - min(refreshBefore, left/4))
 }
 
 // fail returns the error for a failed search. The next search starts with the first source. If no source is configured,

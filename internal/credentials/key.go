@@ -13,6 +13,14 @@ import (
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
+const (
+	// refreshBefore is how long before its expiration a key is refreshed. A Cache reuses the last valid key for a
+	// shorter time, so a reused key has not expired.
+	refreshBefore = 3 * time.Minute
+	// recheckAfter is how long the Chain uses a key whose expiration time is unknown before it looks up the key again.
+	recheckAfter = time.Minute
+)
+
 // Provider returns the key that signs a request. The interface is identical to ecs.CredentialsProvider.
 type Provider interface {
 	Credentials(ctx context.Context) (signer.Credentials, error)
@@ -23,6 +31,16 @@ type foundKey struct {
 	signer.Credentials
 	expires time.Time // when the key expires; zero if never or unknown
 	kind    string    // how the key was obtained, such as "AK" or "RamRoleArn"
+}
+
+// refreshTime returns the time at which the key must be refreshed. Even a key that seems to have expired is used for a
+// while, because the local clock may be wrong.
+func (k foundKey) refreshTime() time.Time {
+	left := time.Until(k.expires)
+	if k.expires.IsZero() || left <= 0 {
+		return time.Now().Add(recheckAfter)
+	}
+	return time.Now().Add(left - min(refreshBefore, left/4))
 }
 
 // notConfiguredError means that a credentials source of a Chain is not configured. The Chain then tries the next

@@ -119,7 +119,7 @@ func (g *generator) structType(name string) error {
 		fmt.Fprintf(&g.read, "case %d: // %s\n%s\n", g.last, m.name, read)
 		fmt.Fprintf(&g.table, "%d: {Key: `,%q:`%s},\n", g.last, m.name, wrapKey)
 	}
-	g.read.WriteString("default:\ni = d.Unknown(i)\n}\ni, m = d.NextMember(i, m)\n}\nreturn i\n}\n")
+	g.read.WriteString("default:\ni = d.KeepUnknown(i)\n}\ni, m = d.NextMember(i, m)\n}\nreturn i\n}\n")
 	if hasList && name != "Instance" { // the methods of Instance are not generated
 		fmt.Fprintf(&g.methods, `
 // MarshalJSON encodes v in the JSON format of the API.

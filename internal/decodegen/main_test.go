@@ -52,7 +52,7 @@ func generated(t *testing.T, declarations string) (string, error) {
 func TestGenerate(t *testing.T) {
 	t.Parallel()
 	for field, want := range map[string]string{
-		"A string `json:\"Zone\"`":           "2: {Key: `,\"Zone\":`},|i, m := d.OpenObject(i, 1) for m != 0 { switch m { case 2: // Zone i = d.ReadString(&v.A, i) default: i = d.Unknown(i) } i, m = d.NextMember(i, m) } return i",
+		"A string `json:\"Zone\"`":           "2: {Key: `,\"Zone\":`},|i, m := d.OpenObject(i, 1) for m != 0 { switch m { case 2: // Zone i = d.ReadString(&v.A, i) default: i = d.KeepUnknown(i) } i, m = d.NextMember(i, m) } return i",
 		"A Name `json:\"B,omitzero\"`":       `i = d.ReadString((*string)(&v.A), i)`,
 		"A int `json:\"B,omitempty\"`":       `v.A, i = d.ReadInt(i)`,
 		"A int64 `json:\"B\"`":               `v.A, i = d.ReadInt64(i)`,
@@ -66,7 +66,7 @@ func TestGenerate(t *testing.T) {
 		"A []Part `json:\"B\" wrap:\"C\"`":   `v.A, i = jsonscan.ReadList(d, i, readPart)`,
 		// An element may also be a string.
 		"A []Part `json:\"B\" wrap:\"Name\"`": `if d.At(i) == '"' { return d.ReadString(&v.Name, i) } i, m := d.OpenObject(i, 3)`,
-		"A any `json:\"-\"`":                  `switch m { default: i = d.Unknown(i) }`,
+		"A any `json:\"-\"`":                  `switch m { default: i = d.KeepUnknown(i) }`,
 	} {
 		got, err := generated(t, "type Instance struct {\n"+field+"\n}\ntype Name string\ntype Part struct { Name string `json:\"Name\"` }")
 		if err != nil {

@@ -194,8 +194,8 @@ func (d *Decoder) findMember(i int, before uint8) (at int, next uint8) {
 // keyName returns the name of the member from its encoded Key or WrapKey.
 func keyName(key string) string { return key[2 : len(key)-2] }
 
-// Unknown adds the current member to Extra, because the member has no field.
-func (d *Decoder) Unknown(i int) (end int) {
+// KeepUnknown adds the current member to Extra, because the member has no field.
+func (d *Decoder) KeepUnknown(i int) (end int) {
 	if d.overElementLimit() {
 		return len(d.Data)
 	}
@@ -248,7 +248,7 @@ func readWrapped[T any](d *Decoder, i int, member uint8, read func(*Decoder, *T,
 			list, end = at, d.Skip(at)
 		} else {
 			d.path[last].index, d.current, d.name = inMember, unknown, name
-			end = d.Unknown(at)
+			end = d.KeepUnknown(at)
 		}
 		end, more = d.Next(end, '}')
 	}

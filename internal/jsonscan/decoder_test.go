@@ -28,7 +28,7 @@ func readBox(d *Decoder, v *box, i int) int {
 		case 4:
 			v.Texts, i = ReadList(d, i, (*Decoder).ReadString)
 		default:
-			i = d.Unknown(i)
+			i = d.KeepUnknown(i)
 		}
 		i, m = d.NextMember(i, m)
 	}

@@ -27,6 +27,10 @@ func NewHTTPClient() *http.Client {
 	}}
 }
 
+// refuseRedirects makes an http.Client return a redirect as its response. Following a redirect would send the signed
+// query to another host.
+func refuseRedirects(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+
 // NewDialer returns the dialer that NewHTTPClient uses. Its timeout covers all addresses of a host together. If an IPv6
 // connection is slow, the dialer tries IPv4 in parallel.
 func NewDialer() *net.Dialer {

@@ -107,8 +107,7 @@ func New(cfg Config) *Transport {
 		client = NewHTTPClient()
 	}
 	own := *client
-	// Do not follow redirects, which would send the signed query to another host.
-	own.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	own.CheckRedirect = refuseRedirects
 	cfg.Retry = cfg.Retry.withDefaults()
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
