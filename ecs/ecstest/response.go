@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -88,7 +89,7 @@ func (s *Server) respond(w http.ResponseWriter, x *exchange, body []byte, err *a
 	}
 	if len(body) >= 1024 && (f == nil || f.Body == nil) && acceptsGzip(x.r.Header.Values("Accept-Encoding")) {
 		h.Set("Content-Encoding", "gzip")
-		body = s.gzip(body)
+		body = compress(body)
 	}
 	s.mu.Lock()
 	x.record.Status = status
@@ -122,12 +123,15 @@ func acceptsGzip(accept []string) bool {
 	return false
 }
 
-func (s *Server) gzip(body []byte) []byte {
-	z, _ := s.gzips.Get().(*gzip.Writer)
-	if z == nil {
-		z, _ = gzip.NewWriterLevel(nil, gzip.BestSpeed) // fails only for invalid levels
-	}
-	defer s.gzips.Put(z)
+// compressors contains values of type *gzip.Writer, which are large.
+var compressors = sync.Pool{New: func() any {
+	z, _ := gzip.NewWriterLevel(nil, gzip.BestSpeed) // fails only for invalid levels
+	return z
+}}
+
+func compress(body []byte) []byte {
+	z := compressors.Get().(*gzip.Writer)
+	defer compressors.Put(z)
 	var b bytes.Buffer
 	b.Grow(len(body) / 4)
 	z.Reset(&b)
