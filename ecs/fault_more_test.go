@@ -557,7 +557,7 @@ var moreFaults = []fault{
 			t.Errorf("%v, %v", ids, err)
 		}
 	}},
-	{id: "N08", name: "odd_token", what: "NextToken of 1 MiB, or with control bytes", once: true, run: func(t *testing.T, v variant) {
+	{id: "N08", name: "odd_token", what: "NextToken of 1 MiB (128 KiB with -short), or with control bytes", once: true, run: func(t *testing.T, v variant) {
 		odd := "a\x00\x01\r\n&=+ %\u00e4"
 		g := newRig(t, v, func(x *exchange) {
 			if token := x.query().Get("NextToken"); token != "" {
@@ -573,7 +573,7 @@ var moreFaults = []fault{
 			t.Errorf("%v, %v", ids, err)
 		}
 		g.finish()
-		g = newRig(t, v, always(200, page(1, strings.Repeat("x", 1<<20))))
+		g = newRig(t, v, always(200, page(1, strings.Repeat("x", volume(1<<20, 128<<10)))))
 		if ids, err := g.list(); err == nil || len(ids) != 0 || len(err.Error()) > 64<<10 {
 			t.Errorf("%v, %v", ids, err)
 		}
@@ -1028,7 +1028,7 @@ var moreFaults = []fault{
 			x.answer([]int{200, 200, 200, 400, 404, 500}[random.IntN(6)], string(body), "X-Acs-Request-Id", header(), "Date", header(), "X-RateLimit-User", "TimeLeft:"+header(), "Age", header())
 		}, func(_ *rig, o *ecs.Options) { o.Retry.MaxAttempts = 1 })
 		defer g.finish()
-		for range 400 {
+		for range volume(400, 100) {
 			if resp, err := g.get(t.Context()); err == nil {
 				for _, inst := range resp.Instances {
 					if inst.InstanceID == "" {

@@ -478,15 +478,18 @@ func (g *rig) serveHTTP(c *conn, rw io.ReadWriter, serve func(*exchange)) {
 	}
 }
 
+var (
+	percentEncoding     = strings.NewReplacer("+", "%20", "*", "%2A", "%7E", "~") // of url.QueryEscape to that of signatures
+	authorizationFields = strings.NewReplacer(",", " ", "Credential=", "", "SignedHeaders=", "", "Signature=", "")
+)
+
 // verify checks the signature of a request without using package signer.
 func (g *rig) verify(r *http.Request) {
 	if r.Method != http.MethodPost || r.URL.Path != "/" || r.ContentLength != 0 {
 		g.Errorf("%s %s with %d bytes", r.Method, r.URL.Path, r.ContentLength)
 	}
 	signature, want := "", ""
-	encode := func(s string) string {
-		return strings.NewReplacer("+", "%20", "*", "%2A", "%7E", "~").Replace(url.QueryEscape(s))
-	}
+	encode := func(s string) string { return percentEncoding.Replace(url.QueryEscape(s)) }
 	var pairs []string
 	for _, k := range slices.Sorted(maps.Keys(r.URL.Query())) { // sorted by the unescaped names
 		if k != "Signature" {
@@ -503,7 +506,7 @@ func (g *rig) verify(r *http.Request) {
 		want = base64.StdEncoding.EncodeToString(mac.Sum(nil))
 	} else {
 		var names string
-		_, _ = fmt.Sscanf(strings.NewReplacer(",", " ", "Credential=", "", "SignedHeaders=", "", "Signature=", "").Replace(auth), "ACS3-HMAC-SHA256 %s %s %s", &id, &names, &signature)
+		_, _ = fmt.Sscanf(authorizationFields.Replace(auth), "ACS3-HMAC-SHA256 %s %s %s", &id, &names, &signature)
 		secret = g.secretOf(id, r.Header.Get("X-Acs-Security-Token"))
 		headers := ""
 		for name := range strings.SplitSeq(names, ";") {

@@ -363,7 +363,7 @@ var cancelFaults = []fault{
 		g := newRig(t, v, always(500, strings.Repeat("x", 64<<10)))
 		defer g.finish()
 		var wg sync.WaitGroup
-		for i := range 50 {
+		for i := range volume(50, 20) {
 			wg.Go(func() {
 				time.Sleep(time.Duration(i%25) * 200 * time.Millisecond)
 				_, _ = g.get(t.Context())

@@ -308,7 +308,7 @@ func TestScanWithoutCounts(t *testing.T) {
 		sameOnce(t, scanned(t, srv.client, ecs.DescribeInstancesRequest{}, 8), fleet)
 	})
 	inVirtualTime(t, "counts begin to fail during the scan", func(t *testing.T) {
-		fleet := fleetOf(10_000, shapes["uniform"])
+		fleet := fleetOf(volume(10_000, 3_000), shapes["uniform"])
 		srv := newCloud(t, nil, fleet...)
 		srv.Inject(ecstest.Fault{Match: is(count1), Skip: 8, Code: "InvalidParameter", Times: -1})
 		sameOnce(t, scanned(t, srv.client, ecs.DescribeInstancesRequest{}, 8), fleet)
@@ -322,7 +322,7 @@ func TestScanOfAMovingFleet(t *testing.T) {
 			continue
 		}
 		inVirtualTime(t, name, func(t *testing.T) {
-			fleet := fleetOf(3000, created)
+			fleet := fleetOf(volume(3000, 1500), created)
 			srv := newCloud(t, nil, fleet...)
 			rng := rand.New(rand.NewPCG(3, 4))
 			var mu sync.Mutex
@@ -427,8 +427,9 @@ func TestScanWithFilters(t *testing.T) {
 		}
 		return t
 	}
-	fleet := numbered(2000, "cn-hangzhou", func(i int, inst *ecs.Instance) {
-		inst.CreationTime = at(i / 2)
+	size := volume(2000, 1100)
+	fleet := numbered(size, "cn-hangzhou", func(i int, inst *ecs.Instance) {
+		inst.CreationTime = at(1000 * i / size)
 		inst.ZoneID = []string{"cn-hangzhou-h", "cn-hangzhou-i"}[i%2]
 	})
 	for name, req := range map[string]ecs.DescribeInstancesRequest{
@@ -522,7 +523,7 @@ func TestScanDelivers(t *testing.T) {
 		}
 	})
 	inVirtualTime(t, "all instances are yielded, each unreadable member is reported once", func(t *testing.T) {
-		fleet := fleetOf(3000, shapes["uniform"])
+		fleet := fleetOf(volume(3000, 1500), shapes["uniform"])
 		bad := map[string]bool{}
 		for i := range fleet {
 			if i%100 == 0 {
@@ -547,7 +548,7 @@ func TestScanDelivers(t *testing.T) {
 		sameOnce(t, got, fleet)
 	})
 	inVirtualTime(t, "no requests after break", func(t *testing.T) {
-		srv := newCloud(t, nil, fleetOf(5000, shapes["uniform"])...)
+		srv := newCloud(t, nil, fleetOf(volume(5000, 2500), shapes["uniform"])...)
 		srv.Configure(func(s *ecstest.Settings) { s.Latency = 20 * time.Millisecond })
 		for _, most := range []int{1, 99, 100, 101, 1500} {
 			n := 0

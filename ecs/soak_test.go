@@ -120,11 +120,11 @@ func heap() int64 {
 func TestSoak(t *testing.T) { //nolint:paralleltest // measures the memory of the process
 	synctest.Test(t, func(t *testing.T) {
 		var early, late int64
-		soak(t, variants[1], time.Duration(volume(60, 20))*time.Minute, func(minute int) {
+		soak(t, variants[1], time.Duration(volume(60, 15))*time.Minute, func(minute int) {
 			switch minute {
 			case 10:
 				early = heap()
-			case volume(60, 20):
+			case volume(60, 15):
 				late = heap()
 			}
 		})

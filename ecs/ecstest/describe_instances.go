@@ -1,6 +1,7 @@
 package ecstest
 
 import (
+	"bytes"
 	"slices"
 	"strconv"
 	"strings"
@@ -264,14 +265,10 @@ func (s *Server) describeInstances(x *exchange, p *params) any {
 	if x.fault != nil {
 		rows = append(rows, rows[:min(x.fault.Duplicate, len(rows))]...)
 	}
-	b := make([]byte, 0, 256+3<<10*len(rows))
-	b = append(b, marshal(head)...)
-	b = append(b[:len(b)-1], `,"Instances":{"Instance":[`...)
+	texts := make([][]byte, len(rows))
 	for i, it := range rows {
-		if i > 0 {
-			b = append(b, ',')
-		}
-		b = append(b, it.json(q.attributes)...)
+		texts[i] = it.json(q.attributes)
 	}
-	return append(b, "]}}"...)
+	begin := append(bytes.TrimSuffix(marshal(head), []byte("}")), `,"Instances":{"Instance":[`...)
+	return slices.Concat(begin, bytes.Join(texts, []byte(",")), []byte("]}}"))
 }

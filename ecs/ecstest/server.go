@@ -114,7 +114,8 @@ func (s *Server) Client(region string, opts *ecs.Options) (*ecs.Client, error) {
 		o.Credentials = ecs.StaticCredentials(s.own.AccessKeyID, s.own.AccessKeySecret, s.own.SecurityToken)
 	}
 	if o.HTTPClient == nil && s.dial != nil {
-		o.HTTPClient = &http.Client{Transport: &http.Transport{DialContext: s.dial, MaxIdleConnsPerHost: 32}}
+		// Compression would only cost time, because the connection is in memory.
+		o.HTTPClient = &http.Client{Transport: &http.Transport{DialContext: s.dial, MaxIdleConnsPerHost: 32, DisableCompression: true}}
 	}
 	return ecs.NewClient(region, &o)
 }

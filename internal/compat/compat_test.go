@@ -7,6 +7,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/aliyun/alibaba-cloud-sdk-go/sdk"
@@ -101,12 +102,14 @@ func sdkIDs(t *testing.T, client *ecs.Client, req ecs.DescribeInstancesRequest) 
 	return ids
 }
 
+// sharedFleet returns the instances of every test. The tests must not change them.
+var sharedFleet = sync.OnceValue(func() []ecs.Instance { return ecstest.Fleet(fleetSize, 2024) })
+
 func serve(t *testing.T) (*ecstest.Server, []ecs.Instance) {
 	t.Helper()
-	fleet := ecstest.Fleet(fleetSize, 2024)
-	srv := ecstest.NewServer(fleet...)
+	srv := ecstest.NewServer(sharedFleet()...)
 	t.Cleanup(srv.Close)
-	return srv, fleet
+	return srv, sharedFleet()
 }
 
 // TestSameIDs checks that both SDKs list the whole fleet in every region.
