@@ -3,11 +3,16 @@ package ecs
 import (
 	"fmt"
 	"maps"
+	"math"
 	"math/rand/v2"
+	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/jarcoal/httpmock"
 )
 
 // TestScanPlan checks how many rounds and requests a scan needs for fleets that were created in bursts.
@@ -31,11 +36,14 @@ func TestScanPlan(t *testing.T) {
 			n, workers       int
 			rounds, requests float64 // maximum mean over several fleets, relative to the ideal
 		}{
-			{unordered, 10_000, 16, 2.15, 1.46},
-			{unordered, 50_000, 16, 1.25, 1.13},
-			{oldestFirst, 10_000, 4, 1.20, 1.12},
-			{oldestFirst, 10_000, 16, 1.46, 1.36},
-			{oldestFirst, 50_000, 16, 1.18, 1.08},
+			{unordered, 10_000, 16, 1.95, 1.5},
+			{unordered, 50_000, 16, 1.26, 1.14},
+			{oldestFirst, 1_000, 16, 8.3, 4.5}, // 5 rounds; a listing by one worker takes 10 rounds
+			{oldestFirst, 10_000, 4, 1.15, 1.09},
+			{oldestFirst, 10_000, 8, 1.22, 1.13},
+			{oldestFirst, 10_000, 16, 1.31, 1.27},
+			{oldestFirst, 12_000, 16, 1.4, 1.32},
+			{oldestFirst, 50_000, 16, 1.15, 1.09},
 		} {
 			t.Run(fmt.Sprintf("%s/%d/%d/ordered=%v", name, limit.n, limit.workers, limit.order == oldestFirst), func(t *testing.T) {
 				t.Parallel()
@@ -78,28 +86,90 @@ func TestScanPlan(t *testing.T) {
 	}
 }
 
+// TestSamplePositions checks that samples divide a listing into one part for each worker.
+func TestSamplePositions(t *testing.T) {
+	t.Parallel()
+	for _, total := range []int{301, 1_000, 9_999, 10_000, 10_001, 50_000, 1_000_000, math.MaxInt / 2} {
+		for _, workers := range []int{2, 3, 8, 16, 64} {
+			for _, pageSize := range []int{10, 50, 100} {
+				positions := append(samplePositions(total, workers, pageSize), total)
+				share := fairShare(total, workers, pageSize)
+				last := 0
+				for _, position := range positions {
+					if position <= last || position > total || position-last > share {
+						t.Fatalf("%d instances, %d workers, pages of %d: position %d follows %d, the share of a worker is %d", total, workers, pageSize, position, last, share)
+					}
+					last = position
+				}
+				if most := workers * min(ceilDiv(share, maxWindow), 8); len(positions) > most {
+					t.Errorf("%d instances, %d workers, pages of %d: %d parts, want at most %d", total, workers, pageSize, len(positions), most)
+				}
+			}
+		}
+	}
+}
+
+// TestMissingPositions checks when a scan reads further samples after it has learned the number of instances.
+func TestMissingPositions(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	for name, tt := range map[string]struct {
+		total     int
+		unordered bool
+		want      bool
+	}{
+		"a small region":       {total: 1_000, want: true},
+		"about as expected":    {total: expectedTotal * 9 / 10},
+		"as expected":          {total: expectedTotal},
+		"a large region":       {total: 2 * expectedTotal, want: true},
+		"an unordered listing": {total: 2 * expectedTotal, unordered: true},
+	} {
+		s := simulation{workers: 16, listing: make([]time.Time, tt.total)}
+		for i := range s.listing {
+			s.listing[i] = now.Add(time.Duration(i) * time.Hour)
+			if tt.unordered {
+				s.listing[i] = now.Add(time.Duration(i%7) * time.Hour)
+			}
+		}
+		samples := append(s.readSamples(samplePositions(expectedTotal, 16, 100)), sample{created: s.listing[:100]})
+		missing := missingPositions(samples, tt.total, 16, 100)
+		if got := len(missing) > 0; got != tt.want {
+			t.Errorf("%s: positions %v", name, missing)
+		}
+		for _, position := range missing {
+			if slices.ContainsFunc(samples, func(s sample) bool { return s.position <= position && position < s.end() }) {
+				t.Errorf("%s: a sample already contains position %d", name, position)
+			}
+		}
+	}
+}
+
 // TestOrderOf checks which sort order is inferred from samples of a listing.
 func TestOrderOf(t *testing.T) {
 	t.Parallel()
 	day := func(n int) time.Time { return time.Date(2026, 1, n, 0, 0, 0, 0, time.UTC) }
 	for name, tt := range map[string]struct {
 		samples [][]int // creation day of each instance; 0 means unknown
+		overlap int     // number of instances that a sample shares with the next one
 		want    listOrder
 	}{
-		"oldest first":              {[][]int{{1, 1, 2, 5}, {5, 6}, {9}}, oldestFirst},
-		"youngest first":            {[][]int{{9, 8, 8, 5}, {5, 4}, {1}}, youngestFirst},
-		"past the end":              {[][]int{{9, 8, 8, 5}, {}}, youngestFirst},
-		"one burst":                 {[][]int{{3, 3, 3}, {3}}, oldestFirst},
-		"a burst at the young end":  {[][]int{{9, 9, 9}, {9}, {8}}, youngestFirst},
-		"a mixed page":              {[][]int{{1, 5, 2}, {6}}, unordered},
-		"a later page begins early": {[][]int{{3, 4, 5}, {4, 6}}, unordered},
-		"a later page is reversed":  {[][]int{{3, 4, 5}, {7, 6}}, unordered},
-		"unknown times":             {[][]int{{0, 4, 5}, {6}}, unordered},
-		"no instance could be read": {[][]int{{}, {}}, unordered},
+		"oldest first":              {[][]int{{1, 1, 2, 5}, {5, 6}, {9}}, 0, oldestFirst},
+		"youngest first":            {[][]int{{9, 8, 8, 5}, {5, 4}, {1}}, 0, youngestFirst},
+		"a page after the end":      {[][]int{{9, 8, 8, 5}, {}}, 0, youngestFirst},
+		"one burst":                 {[][]int{{3, 3, 3}, {3}}, 0, oldestFirst},
+		"a burst at the young end":  {[][]int{{9, 9, 9}, {9}, {8}}, 0, youngestFirst},
+		"a mixed page":              {[][]int{{1, 5, 2}, {6}}, 0, unordered},
+		"a later page begins early": {[][]int{{3, 4, 5}, {4, 6}}, 0, unordered},
+		"a later page is reversed":  {[][]int{{3, 4, 5}, {7, 6}}, 0, unordered},
+		"unknown times":             {[][]int{{0, 4, 5}, {6}}, 0, unordered},
+		"no instance could be read": {[][]int{{}, {}}, 0, unordered},
+		"overlapping samples":       {[][]int{{1, 3, 4}, {3, 4, 6}, {4, 6, 6}}, 2, oldestFirst},
+		"samples that begin early":  {[][]int{{1, 3, 4}, {3, 4, 6}, {4, 6, 6}}, 1, unordered},
 	} {
 		var samples []sample
+		position := 0
 		for _, days := range tt.samples {
-			var s sample
+			s := sample{position: position}
 			for _, n := range days {
 				at := time.Time{}
 				if n > 0 {
@@ -108,9 +178,50 @@ func TestOrderOf(t *testing.T) {
 				s.created = append(s.created, at)
 			}
 			samples = append(samples, s)
+			position = s.end() - tt.overlap
 		}
 		if got := orderOf(samples); got != tt.want {
 			t.Errorf("%s: %v, want %v", name, got, tt.want)
+		}
+	}
+}
+
+// TestSamplesDivide checks that the samples of an ordered listing divide it into spans whose sizes are correct.
+func TestSamplesDivide(t *testing.T) {
+	t.Parallel()
+	const total = 1000
+	// created returns the creation time of the instance that has n older instances.
+	created := func(n int) time.Time { return time.Date(2020, 1, 1, 0, 10*n, 0, 0, time.UTC) }
+	for name, older := range map[string]func(i int) int{ // returns the number of older instances at a position
+		"oldest first":   func(i int) int { return i },
+		"youngest first": func(i int) int { return total - 1 - i },
+	} {
+		c := mocked(t, func(r *http.Request) (*http.Response, error) {
+			q := r.URL.Query()
+			size, _ := strconv.Atoi(q.Get("PageSize"))
+			number, _ := strconv.Atoi(q.Get("PageNumber"))
+			if number > 100 {
+				return httpmock.NewStringResponse(400, `{"Code":"InvalidParameter"}`), nil
+			}
+			var rows []string
+			for i := (number - 1) * size; i < min(number*size, total); i++ {
+				rows = append(rows, fmt.Sprintf(`{"InstanceId":"i-%d","CreationTime":%q}`, i, created(older(i)).Format("2006-01-02T15:04Z")))
+			}
+			return httpmock.NewStringResponse(200, fmt.Sprintf(`{"TotalCount":%d,"Instances":{"Instance":[%s]}}`, total, strings.Join(rows, ","))), nil
+		})
+		samples := c.readSamples(t.Context(), DescribeInstancesRequest{}, []int{250, 421, 777, 50_000}, 2)
+		if len(samples) != 3 {
+			t.Fatalf("%s: %d samples", name, len(samples))
+		}
+		p := newScanPlan(created(-1000), created(2000), total, 4, 100)
+		p.addSamples(samples)
+		if len(p.spans) < 150 || !p.divided {
+			t.Errorf("%s: %d spans", name, len(p.spans))
+		}
+		for _, s := range p.spans[1:] {
+			if want := created(s.before - 1).Add(2 * time.Minute); !s.from.Equal(want) {
+				t.Errorf("%s: the span with %d older instances begins at %v, want %v", name, s.before, s.from, want)
+			}
 		}
 	}
 }
@@ -153,21 +264,18 @@ type simulation struct {
 	timeline         []string // for each worker, one letter per round that shows the worker's activity
 }
 
-// sampleRound reads samples at the given positions, which takes one round.
-func (s *simulation) sampleRound(positions []int) (samples []sample) {
+// readSamples reads samples at the given positions, which takes one round.
+func (s *simulation) readSamples(positions []int) (samples []sample) {
 	for _, position := range positions {
 		size := pageSizeAround(position)
 		first := min(position/size*size, len(s.listing))
-		samples = append(samples, sample{position: first, total: len(s.listing), created: slices.Clone(s.listing[first:min(first+size, len(s.listing))])})
+		end := min(first+size, len(s.listing))
+		samples = append(samples, sample{position: first, total: len(s.listing), created: slices.Clone(s.listing[first:end])})
 	}
 	s.rounds++
 	s.requests += len(positions)
 	for i := range s.timeline {
-		if i < len(positions) {
-			s.timeline[i] += "s"
-		} else {
-			s.timeline[i] += "."
-		}
+		s.timeline[i] += string("s."[min(max(i+1-len(positions), 0), 1)])
 	}
 	return samples
 }
@@ -176,12 +284,12 @@ func (s *simulation) sampleRound(positions []int) (samples []sample) {
 func (s *simulation) plan(now time.Time) *scanPlan {
 	const pageSize = 100
 	total := len(s.listing)
-	samples := s.sampleRound(samplePositions(expectedTotal, s.workers, pageSize))
+	samples := s.readSamples(samplePositions(expectedTotal, s.workers, pageSize))
 	s.timeline[s.workers-1] = "F"
 	s.requests++
 	samples = slices.Insert(samples, 0, sample{total: total, created: slices.Clone(s.listing[:pageSize])})
 	if positions := missingPositions(samples, total, s.workers, pageSize); len(positions) > 0 {
-		samples = append(samples, s.sampleRound(positions)...)
+		samples = append(samples, s.readSamples(positions)...)
 		sortByPosition(samples)
 	}
 	p := newScanPlan(now.Add(-maxExpectedAge), now.Add(maxExpectedAge), total, s.workers, pageSize)

@@ -39,8 +39,8 @@ func (s sample) end() int { return s.position + len(s.created) }
 // be divided exactly at a position.
 func samplePositions(total, workers, pageSize int) []int {
 	share := fairShare(total, workers, pageSize)
-	length := max(share-min(share/8, pageSize*6/10), ceilDiv(total, workers))
-	length = max(ceilDiv(length, ceilDiv(length, maxWindow)), total/(8*workers)) // limits the requests if total is wrong
+	length := max(share-min(share/3, pageSize*6/10), ceilDiv(total, workers))
+	length = max(ceilDiv(length, ceilDiv(length, maxWindow)), ceilDiv(total, 8*workers)) // limits the requests if total is wrong
 	var positions []int
 	for at := length; at < total-pageSize/2; at += length {
 		positions = append(positions, at)
