@@ -164,7 +164,7 @@ func TestOrderOf(t *testing.T) {
 		"unknown times":             {[][]int{{0, 4, 5}, {6}}, 0, unordered},
 		"no instance could be read": {[][]int{{}, {}}, 0, unordered},
 		"overlapping samples":       {[][]int{{1, 3, 4}, {3, 4, 6}, {4, 6, 6}}, 2, oldestFirst},
-		"samples that begin early":  {[][]int{{1, 3, 4}, {3, 4, 6}, {4, 6, 6}}, 1, unordered},
+		"samples in disorder":       {[][]int{{1, 3, 4}, {3, 4, 6}, {4, 6, 6}}, 0, unordered},
 	} {
 		var samples []sample
 		position := 0
