@@ -255,7 +255,7 @@ func TestCutsAmong(t *testing.T) {
 	}
 }
 
-// simulation runs a scan plan against an in-memory fleet. Every request takes one round.
+// simulation runs a scan of an in-memory fleet. Every request takes one round.
 type simulation struct {
 	created          []time.Time // in ascending order
 	listing          []time.Time // the same times in the order in which the API lists the instances
@@ -287,10 +287,9 @@ func (s *simulation) plan(now time.Time) *scanPlan {
 	samples := s.readSamples(samplePositions(expectedTotal, s.workers, pageSize))
 	s.timeline[s.workers-1] = "F"
 	s.requests++
-	samples = slices.Insert(samples, 0, sample{total: total, created: slices.Clone(s.listing[:pageSize])})
+	samples = append(samples, sample{total: total, created: slices.Clone(s.listing[:pageSize])})
 	if positions := missingPositions(samples, total, s.workers, pageSize); len(positions) > 0 {
 		samples = append(samples, s.readSamples(positions)...)
-		sortByPosition(samples)
 	}
 	p := newScanPlan(now.Add(-maxExpectedAge), now.Add(maxExpectedAge), total, s.workers, pageSize)
 	p.addSamples(samples)
