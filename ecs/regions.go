@@ -200,7 +200,8 @@ func (c *Client) listRegion(ctx context.Context, req DescribeInstancesRequest, w
 
 // listRest delivers the pages of a region that follow the first page.
 func (l *listing) listRest(ctx context.Context, req DescribeInstancesRequest, first *instancePage, workers int, large chan struct{}, deliver deliverFunc) error {
-	if total, err := l.client.count(ctx, req, time.Time{}); err == nil && total.n > 0 && total.n <= smallRegion {
+	total, err := l.client.count(ctx, req, time.Time{})
+	if err == nil && total > 0 && total <= smallRegion {
 		req.NextToken = first.NextToken
 		return l.followTokens(ctx, req, deliver)
 	}
@@ -210,7 +211,7 @@ func (l *listing) listRest(ctx context.Context, req DescribeInstancesRequest, fi
 	case <-ctx.Done():
 		return transport.ContextError(ctx)
 	}
-	return l.scanRest(ctx, req, first, l.client.firstCounts(ctx, req, workers), workers, deliver)
+	return l.scanRest(ctx, req, first, total, nil, workers, deliver)
 }
 
 // allRegions returns the ids of the regions available to the account.

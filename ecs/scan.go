@@ -27,7 +27,7 @@ const (
 // once, in no particular order.
 //
 // The scan divides the instances by their creation time, and lists several time ranges concurrently. To choose the time
-// ranges, it sends two to three additional requests per worker, with page numbers. If the API rejects these requests or
+// ranges, it sends one to three additional requests per worker, with page numbers. If the API rejects these requests or
 // returns wrong counts, the scan is slower but still complete. The pages of instances that were created within the same
 // minute are fetched one after the other.
 //
@@ -83,12 +83,12 @@ func (r DescribeInstancesRequest) isDivisible(requests []DescribeInstancesReques
 	return workers > 1 && (len(requests) > 1 || r.InstanceIDs != nil || !r.isCapped())
 }
 
-// scanOne performs a scan that is not divided into batches. While it fetches the first page, it counts instances to
-// decide how to divide the remaining pages.
+// scanOne performs a scan that is not divided into batches. While it fetches the first page, it reads samples of the
+// listing to decide how to divide the remaining pages.
 func (l *listing) scanOne(ctx context.Context, req DescribeInstancesRequest, workers int, deliver deliverFunc) error {
 	type result struct {
-		first  *instancePage
-		counts []countAt
+		first   *instancePage
+		samples []sample
 	}
 	firstPage := func(ctx context.Context) iter.Seq2[result, error] {
 		return func(yield func(result, error) bool) {
@@ -96,18 +96,19 @@ func (l *listing) scanOne(ctx context.Context, req DescribeInstancesRequest, wor
 			yield(result{first: page}, err)
 		}
 	}
-	counts := func(ctx context.Context) iter.Seq2[result, error] {
+	samples := func(ctx context.Context) iter.Seq2[result, error] {
 		return func(yield func(result, error) bool) {
-			yield(result{counts: l.client.firstCounts(ctx, req, workers)}, nil)
+			positions := samplePositions(expectedTotal, workers, pageSizeOf(req))
+			yield(result{samples: l.client.readSamples(ctx, req, positions, workers)}, nil)
 		}
 	}
 	var all result
-	for r, err := range pagination.Merge(ctx, 0, firstPage, counts) {
+	for r, err := range pagination.Merge(ctx, 0, firstPage, samples) {
 		switch {
 		case err != nil:
 			return err
 		case r.first == nil:
-			all.counts = r.counts
+			all.samples = r.samples
 			continue
 		case r.first.claimsMore(): // the server does not support tokens
 			return l.followTokens(ctx, req, deliver)
@@ -120,21 +121,37 @@ func (l *listing) scanOne(ctx context.Context, req DescribeInstancesRequest, wor
 			return nil
 		}
 	}
-	return l.scanRest(ctx, req, all.first, all.counts, workers, deliver)
+	total := 0
+	for _, s := range all.samples {
+		total = max(total, s.total)
+	}
+	return l.scanRest(ctx, req, all.first, total, all.samples, workers, deliver)
 }
 
-// scanRest delivers the pages of a scan that follow the first page.
-func (l *listing) scanRest(ctx context.Context, req DescribeInstancesRequest, first *instancePage, counts []countAt, workers int, deliver deliverFunc) error {
+// scanRest delivers the pages of a scan that follow the first page. total is the number of instances, or 0 if it is
+// unknown.
+func (l *listing) scanRest(ctx context.Context, req DescribeInstancesRequest, first *instancePage, total int, samples []sample, workers int, deliver deliverFunc) error {
 	switch {
-	case counts == nil || counts[0].n <= 0: // the counts are missing or wrong
+	case total <= 0:
 		return l.followAll(ctx, workers, l.client.blindWindows(req, first.NextToken, workers), deliver)
-	case counts[0].n <= smallRegion: // fetching the remaining pages is fast enough
+	case total <= smallRegion: // fetching the remaining pages is fast enough
 		req.NextToken = first.NextToken
 		return l.followTokens(ctx, req, deliver)
 	}
-	plan := l.client.planScan(req, first, counts, workers)
+	pageSize := pageSizeOf(req)
+	samples = append(samples, sample{total: total, created: creationTimes(first.Instances)})
+	positions := missingPositions(samples, total, workers, pageSize)
+	samples = append(samples, l.client.readSamples(ctx, req, positions, workers)...)
+	lo, _, hi := l.client.scanBounds(req)
+	plan := newScanPlan(lo, hi, total, workers, pageSize)
+	plan.addSamples(samples)
 	w := &scanWorkers{client: l.client, mode: l.mode, req: req, plan: plan, changed: make(chan struct{})}
 	return l.deliverAll(pagination.Merge(ctx, 0, slices.Repeat([]func(context.Context) iter.Seq2[*instancePage, error]{w.work}, workers)...), deliver)
+}
+
+// pageSizeOf returns the number of instances on a page of a listing.
+func pageSizeOf(req DescribeInstancesRequest) int {
+	return min(max(cmp.Or(req.MaxResults, maxPerRequest), 10), maxPerRequest)
 }
 
 // scanWorkers is the state that the workers of a scan share.
@@ -151,17 +168,17 @@ type scanWorkers struct {
 func (s *scanWorkers) work(ctx context.Context) iter.Seq2[*instancePage, error] {
 	return func(yield func(*instancePage, error) bool) {
 		for {
-			probe, w := s.next(ctx)
+			count, w := s.next(ctx)
 			switch {
 			case w != nil:
 				if !s.list(ctx, w, yield) {
 					return
 				}
-			case probe == nil:
+			case count == nil:
 				return
 			default:
-				cuts, err := s.client.probe(ctx, s.req, probe)
-				s.update(func(p *scanPlan) { p.probed(probe, cuts, err) })
+				n, err := s.client.count(ctx, s.req, count.t)
+				s.update(func(p *scanPlan) { p.counted(count, n, err) })
 			}
 		}
 	}
@@ -177,20 +194,20 @@ func (s *scanWorkers) list(ctx context.Context, w *window, yield func(*instanceP
 			return false
 		}
 	}
-	s.update(func(p *scanPlan) { p.ended(w) })
+	s.update(func(p *scanPlan) { p.finished(w) })
 	return true
 }
 
 // next returns the next work for a worker: a request to send, or a time range to list. Both are nil if no work is left
 // or ctx is done.
-func (s *scanWorkers) next(ctx context.Context) (probe *cutProbe, w *window) {
+func (s *scanWorkers) next(ctx context.Context) (count *countRequest, w *window) {
 	for {
 		s.mu.Lock()
-		probe, w, done := s.plan.next()
+		count, w, done := s.plan.next()
 		changed := s.changed
 		s.mu.Unlock()
-		if w != nil || probe != nil || done {
-			return probe, w
+		if w != nil || count != nil || done {
+			return count, w
 		}
 		select {
 		case <-changed:
@@ -227,30 +244,6 @@ func (c *Client) scanBounds(req DescribeInstancesRequest) (lo, now, hi time.Time
 	return lo, now, hi
 }
 
-// firstCounts returns the number of all instances, followed by the numbers of instances created before certain times,
-// in ascending order. It returns nil if a request fails.
-func (c *Client) firstCounts(ctx context.Context, req DescribeInstancesRequest, workers int) []countAt {
-	lo, now, hi := c.scanBounds(req)
-	times := []time.Time{{}} // one request is for the first page, so send at most workers further requests
-	if workers > 2 && req.CreatedAfter.IsZero() {
-		times = append(times, lo)
-	}
-	times = append(times, ageSteps(lo, now, min(workers-2, ageCounts+1), 2)...)
-	if lo.Before(now.Add(-minSpan)) && now.Before(hi) {
-		times = append(times, now)
-	}
-	return c.counts(ctx, req, times)
-}
-
-// planScan returns the plan for a scan. first is the first page, and counts is the result of firstCounts.
-func (c *Client) planScan(req DescribeInstancesRequest, first *instancePage, counts []countAt, workers int) *scanPlan {
-	lo, now, hi := c.scanBounds(req)
-	p := newScanPlan(lo, hi, counts[1:], counts[0].n)
-	p.now, p.order, p.workers = now, orderOf(first.Instances, counts[1:]), workers
-	p.pageSize = min(max(cmp.Or(req.MaxResults, maxPerRequest), 10), maxPerRequest)
-	return p
-}
-
 // blindWindows returns the requests of a scan for which no counts are available. It divides time into many short
 // ranges, because it is not known when most instances were created.
 func (c *Client) blindWindows(req DescribeInstancesRequest, token string, workers int) []DescribeInstancesRequest {
@@ -279,46 +272,16 @@ func (w *window) request(req DescribeInstancesRequest) DescribeInstancesRequest 
 	return req
 }
 
-// counts returns how many instances were created before each of the given times. The zero time stands for all
-// instances. If a request fails, counts returns nil.
-func (c *Client) counts(ctx context.Context, req DescribeInstancesRequest, before []time.Time) []countAt {
-	type result struct {
-		index int
-		count countAt
-	}
-	runs := make([]func(context.Context) iter.Seq2[result, error], len(before))
-	for i, t := range before {
-		runs[i] = func(ctx context.Context) iter.Seq2[result, error] {
-			return func(yield func(result, error) bool) {
-				n, err := c.count(ctx, req, t)
-				yield(result{i, n}, err)
-			}
-		}
-	}
-	counts := make([]countAt, len(before))
-	for got, err := range pagination.Merge(ctx, 0, runs...) {
-		if err != nil {
-			return nil
-		}
-		counts[got.index] = got.count
-	}
-	return counts
-}
-
 // count returns how many instances were created before t, or the number of all instances if t is zero. The server's
 // number may be wrong.
-func (c *Client) count(ctx context.Context, req DescribeInstancesRequest, t time.Time) (countAt, error) {
+func (c *Client) count(ctx context.Context, req DescribeInstancesRequest, t time.Time) (int, error) {
 	req.MaxResults, req.PageNumber, req.PageSize = 0, 1, 1
 	if !t.IsZero() {
 		req.CreatedBefore = t
 	}
 	page, err := c.describeInstances(ctx, retryRead, req)
 	if err != nil {
-		return countAt{}, err
+		return 0, err
 	}
-	count := countAt{t: t, n: page.TotalCount}
-	if len(page.Instances) > 0 {
-		count.first = page.Instances[0].CreationTime
-	}
-	return count, nil
+	return page.TotalCount, nil
 }

@@ -2,19 +2,15 @@ package ecs
 
 import (
 	"cmp"
-	"errors"
 	"math"
 	"slices"
 	"time"
 )
 
 const (
-	// maxExpectedAge is the maximum age that a scan expects. Older instances are listed together with the oldest
-	// expected instances.
+	// maxExpectedAge is the maximum age of an instance for which a scan divides time. Older instances are listed together
+	// with the instances of this age.
 	maxExpectedAge = 12 * 365 * 24 * time.Hour
-	// ageCounts is the maximum number of times for which a scan counts the older instances. It counts while it fetches
-	// the first page.
-	ageCounts = 4
 	// maxWindow is the maximum number of instances that one worker should list in one go. It limits memory use, because
 	// a worker keeps hashes of the ids until then.
 	maxWindow = 20_000
@@ -23,29 +19,27 @@ const (
 	minSpan = 4 * time.Minute
 )
 
-// countAt records that n instances were created before the time t.
-type countAt struct {
-	t     time.Time
-	n     int
-	first time.Time // creation time of the first counted instance in listing order; zero if unknown
+// cut is a time at which a listing can be divided. n is the number of instances created before t, which may be wrong.
+type cut struct {
+	t time.Time
+	n int
 }
 
-// scanPlan decides what the workers of a scan do next. A worker lists a time range (window), or sends a request (probe)
-// that helps to divide a time range with too many instances.
+// scanPlan decides what the workers of a scan do next. A worker lists a time range (window). If the samples do not divide
+// the listing, workers also count the instances created before certain times.
 //
-// The plan divides time into parts (spans) and knows how many instances were created in each part. Adjacent parts with
-// few instances are listed together. The parts cover the whole time range, even if the probes return wrong results.
+// The plan divides time into spans and knows how many instances were created in each span. A window consists of one or
+// more adjacent spans. The spans cover all time, even if the numbers are wrong.
 //
 // The methods must not be called concurrently.
 type scanPlan struct {
 	workers, pageSize int
-	now               time.Time // the expected creation time of the youngest instances
-	order             listOrder
-	spans             []span     // all spans in ascending order, without gaps
-	queued, probing   []cutProbe // requests to be sent, and requests in progress
-	ordered           []countAt  // times collected until all requests in progress have ended
-	round             int        // number of the last round of requests
-	probeless         bool       // a request has failed, so no more requests are sent
+	spans             []span         // all spans in ascending order, without gaps
+	created           []time.Time    // creation times of some instances of an unordered listing, in ascending order
+	queued, pending   []countRequest // requests to be sent, and requests in progress
+	round             int            // number of the last round of requests
+	divided           bool           // whether the spans are final, so that no requests are queued
+	limit             int            // maximum number of instances in a window; 0 means that it depends on what is left
 	running           []*window
 }
 
@@ -54,18 +48,15 @@ type span struct {
 	from, to time.Time
 	before   int  // number of instances created earlier than the span
 	n        int  // number of instances created in the span
-	round    int  // number of the last round of requests for the span; 0 if there was none
-	resisted int  // number of rounds of requests for the span
+	round    int  // number of the last round of requests that divide the span; 0 if there was none
+	attempts int  // number of rounds of requests that were to divide the span
 	started  bool // whether a worker lists or has listed the span
 }
 
-// cutProbe is a request that finds a time at which a span can be divided, and the number of instances created before
-// that time. It either counts the instances created before t, or reads the instances around a position in the listing.
-type cutProbe struct {
-	t        time.Time
-	position int
-	order    listOrder // unordered if the request counts instances
-	round    int       // number of the round to which the request belongs
+// countRequest is a request that counts the instances created before the time t.
+type countRequest struct {
+	t     time.Time
+	round int
 }
 
 // window is a time range that one worker lists. A zero from or to means that the window has no lower or upper bound.
@@ -74,64 +65,47 @@ type window struct {
 	left     int // number of instances expected on the remaining pages
 }
 
-// newScanPlan returns a plan for total instances that were created between lo and hi. The counts in known are sorted by
-// time and may contradict each other.
-func newScanPlan(lo, hi time.Time, known []countAt, total int) *scanPlan {
-	p := &scanPlan{}
-	from, before := lo, 0
-	for _, c := range append(slices.Clone(known), countAt{t: hi, n: total}) {
-		n := min(max(c.n-before, 0), max(total-before, 0))
-		p.spans = append(p.spans, span{from: from, to: c.t, before: before, n: n})
-		from, before = c.t, before+n
-	}
-	return p
+// newScanPlan returns a plan for total instances that were created between lo and hi.
+func newScanPlan(lo, hi time.Time, total, workers, pageSize int) *scanPlan {
+	return &scanPlan{workers: workers, pageSize: pageSize, spans: []span{{from: lo, to: hi, n: total}}}
 }
 
 // next returns the next work for a worker: a request to send, or a time range to list. If both are nil and done is
 // false, the worker must wait until a request of another worker has ended. If done is true, no work is left.
-func (p *scanPlan) next() (probe *cutProbe, w *window, done bool) {
+func (p *scanPlan) next() (count *countRequest, w *window, done bool) {
 	limit := p.windowLimit()
-	if len(p.queued) == 0 && !p.probeless {
-		p.queueProbes(limit)
+	if len(p.queued) == 0 {
+		p.queueCounts(limit)
 	}
 	if len(p.queued) > 0 {
 		first := p.queued[0]
-		p.queued, p.probing = p.queued[1:], append(p.probing, first)
+		p.queued, p.pending = p.queued[1:], append(p.pending, first)
 		return &first, nil, false
 	}
-	waiting := len(p.probing) > 0
+	waiting := len(p.pending) > 0
 	ready := p.readySpans(limit)
 	if len(ready) == 0 {
 		return nil, nil, !waiting
 	}
 	largest := slices.MaxFunc(ready, func(a, b spanRange) int { return cmp.Compare(a.n, b.n) })
-	if waiting && largest.n < limit*3/10 { // wait: a request in progress may find spans to list together with a small span
+	if waiting && largest.n < limit*3/10 { // a request in progress may find spans to list together with this one
 		return nil, nil, false
 	}
 	return nil, p.start(largest), false
 }
 
-// probed records the result of a request that the plan has returned. After a failed request, the plan returns no more
-// requests.
-func (p *scanPlan) probed(probe *cutProbe, cuts []countAt, err error) {
-	p.probing = slices.DeleteFunc(p.probing, func(other cutProbe) bool { return other == *probe })
-	switch {
-	case errors.Is(err, errUnordered):
-		p.order = unordered
-	case err != nil:
-		p.queued, p.probeless = nil, true
-	case probe.order == unordered:
-		p.divide(cuts[0])
-	default:
-		p.ordered = append(p.ordered, cuts...)
+// counted records the result of a request. After a failed request, the plan returns no more requests.
+func (p *scanPlan) counted(count *countRequest, n int, err error) {
+	p.pending = slices.DeleteFunc(p.pending, func(other countRequest) bool { return other == *count })
+	if err != nil {
+		p.queued, p.divided = nil, true
+		return
 	}
-	if len(p.probing)+len(p.queued) == 0 && len(p.ordered) > 0 {
-		p.divideByOrder()
-	}
+	p.divide(cut{t: count.t, n: n})
 }
 
 // divide divides the span that contains the time c.t. It does nothing if the span has been started.
-func (p *scanPlan) divide(c countAt) {
+func (p *scanPlan) divide(c cut) {
 	for i, s := range p.spans {
 		if s.from.Before(c.t) && c.t.Before(s.to) && !s.started {
 			older, younger := s, s
@@ -146,15 +120,9 @@ func (p *scanPlan) divide(c countAt) {
 // listed records that a worker has listed a page with the given number of instances.
 func (p *scanPlan) listed(w *window, rows int) { w.left = max(w.left-rows, 0) }
 
-// ended records that a worker has listed a whole time range.
-func (p *scanPlan) ended(w *window) {
+// finished records that a worker has listed a whole time range.
+func (p *scanPlan) finished(w *window) {
 	p.running = slices.DeleteFunc(p.running, func(r *window) bool { return r == w })
-}
-
-// total returns the number of instances in all spans.
-func (p *scanPlan) total() int {
-	last := p.spans[len(p.spans)-1]
-	return last.before + last.n
 }
 
 // left returns the number of instances that remain to be listed: first in total, then in the longest time range that a
@@ -175,66 +143,80 @@ func (p *scanPlan) left() (all, longest int) {
 // windowLimit returns the maximum number of instances in the next time range that a worker lists. The limit is chosen
 // so that all workers finish at about the same time.
 func (p *scanPlan) windowLimit() int {
-	left, longest := p.left()
-	share := ceilDiv(left, p.workers*p.pageSize) * p.pageSize
-	if p.order == unordered {
-		share = left/p.workers + p.pageSize*3/2
+	if p.limit > 0 {
+		return p.limit
 	}
-	return max(min(share, maxWindow), longest)
+	left, longest := p.left()
+	return max(min(left/p.workers+p.pageSize*3/2, maxWindow), longest)
+}
+
+// chooseLimit sets the limit to the smallest number of instances for which all workers list the same number of windows.
+func (p *scanPlan) chooseLimit() {
+	total, _ := p.left()
+	share := fairShare(total, p.workers, p.pageSize)
+	windows := ceilDiv(share, maxWindow) // for each worker
+	smallest := fairShare(total, p.workers*windows, p.pageSize)
+	step := ceilDiv(smallest, 32*p.pageSize) * p.pageSize
+	for p.limit = smallest; p.limit < 2*smallest && len(p.readySpans(p.limit)) > p.workers*windows; p.limit += step {
+	}
+}
+
+// fairShare returns the number of instances for each worker if all workers list the same number of full pages.
+func fairShare(total, workers, pageSize int) int {
+	return ceilDiv(total, workers*pageSize) * pageSize
 }
 
 // isLarge reports whether a span has too many instances to be listed by one worker. The limit increases with each
 // unsuccessful attempt to divide the span.
 func (p *scanPlan) isLarge(s span, limit int) bool {
-	if s.started || p.probeless || s.to.Sub(s.from) <= minSpan || p.order != unordered && s.resisted > 0 {
+	if p.divided || s.started || s.to.Sub(s.from) <= minSpan {
 		return false
 	}
-	resisted := max(s.resisted-1, 0)
-	return s.n > limit+(1+resisted)*p.pageSize/2
+	return s.n > limit+max(s.attempts, 1)*p.pageSize/2
 }
 
-// isProbed reports whether requests that may divide the span have not ended. Such a span is not listed yet.
-func (p *scanPlan) isProbed(s span) bool {
-	same := func(probe cutProbe) bool { return probe.round == s.round }
-	return s.round > 0 && (slices.ContainsFunc(p.probing, same) || slices.ContainsFunc(p.queued, same))
+// isPending reports whether requests that may divide the span have not ended. Such a span is not listed yet.
+func (p *scanPlan) isPending(s span) bool {
+	same := func(count countRequest) bool { return count.round == s.round }
+	return s.round > 0 && (slices.ContainsFunc(p.pending, same) || slices.ContainsFunc(p.queued, same))
 }
 
-// queueProbes plans requests to divide the spans that have too many instances.
-func (p *scanPlan) queueProbes(limit int) {
+// queueCounts plans requests to divide the spans that have too many instances.
+func (p *scanPlan) queueCounts(limit int) {
 	var large []span
 	for i := range p.spans {
-		if s := &p.spans[i]; p.isLarge(*s, limit) && !p.isProbed(*s) {
+		if s := &p.spans[i]; p.isLarge(*s, limit) && !p.isPending(*s) {
 			p.round++
-			s.round, s.resisted = p.round, s.resisted+1
+			s.round, s.attempts = p.round, s.attempts+1
 			large = append(large, *s)
 		}
 	}
-	if p.order != unordered && len(large) > 0 {
-		p.queuePositions(limit)
-		return
-	}
 	slices.SortStableFunc(large, func(a, b span) int { return cmp.Compare(b.n, a.n) })
 	for _, s := range large {
-		for _, t := range p.cutTimes(s, min(max(ceilDiv(s.n, limit), 2), p.workers+1)) {
-			p.queued = append(p.queued, cutProbe{t: t, round: s.round})
+		parts := min(max(ceilDiv(s.n, limit), 2), p.workers+1)
+		if s.attempts == 1 {
+			parts = p.workers
+		}
+		for _, t := range p.cutTimes(s, parts) {
+			p.queued = append(p.queued, countRequest{t: t, round: s.round})
 		}
 	}
 }
 
-// cutTimes returns times that divide a span into the given number of parts. Next to the current time, the parts become
-// shorter, because the youngest instances may be years or only minutes old.
+// cutTimes returns times that divide a span into the given number of parts. In the first attempt, the parts contain
+// equal numbers of the known creation times, and a first part contains the instances without a creation time. In later
+// attempts, the parts are equally long.
 func (p *scanPlan) cutTimes(s span, parts int) []time.Time {
 	var times []time.Time
-	width := float64(s.to.Sub(s.from))
-	for i := 1; i < parts; i++ {
-		fraction := float64(i) / float64(parts)
+	for i := range parts {
+		t := s.from.Add(time.Duration(float64(s.to.Sub(s.from)) * float64(i) / float64(parts)))
 		switch {
-		case s.to.Equal(p.now):
-			fraction = 1 - math.Pow(1-fraction, 5)
-		case s.from.Equal(p.now):
-			fraction = math.Pow(fraction, 5)
+		case i == 0 && s.attempts > 1:
+			continue
+		case i > 0 && s.attempts == 1 && len(p.created) > 0:
+			t = p.created[len(p.created)*i/parts].Add(-2 * time.Minute)
 		}
-		t := s.from.Add(time.Duration(width * fraction)).Truncate(time.Minute)
+		t = t.Truncate(time.Minute)
 		if first, last := s.from.Add(2*time.Minute).Truncate(time.Minute), s.to.Add(-minSpan/2).Truncate(time.Minute); t.Before(first) {
 			t = first
 		} else if t.After(last) {
@@ -256,12 +238,12 @@ func (p *scanPlan) readySpans(limit int) []spanRange {
 		r := spanRange{first: i}
 		for r.end = i; r.end < len(p.spans); r.end++ {
 			s := p.spans[r.end]
-			if s.started || p.isLarge(s, limit) || p.isProbed(s) || r.n > 0 && s.n > 0 && r.n+s.n > limit {
+			if s.started || p.isLarge(s, limit) || p.isPending(s) || r.n > 0 && s.n > 0 && r.n+s.n > limit {
 				break
 			}
 			r.n += s.n
 		}
-		if r.end > i && (r.n > 0 || len(p.probing) == 0) {
+		if r.end > i && (r.n > 0 || len(p.pending) == 0) {
 			ready = append(ready, r)
 		}
 		i = max(r.end, i+1)

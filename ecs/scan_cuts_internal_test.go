@@ -1,7 +1,6 @@
 package ecs
 
 import (
-	"errors"
 	"fmt"
 	"maps"
 	"math"
@@ -37,11 +36,14 @@ func TestScanPlan(t *testing.T) {
 			n, workers       int
 			rounds, requests float64 // maximum mean over several fleets, relative to the ideal
 		}{
-			{unordered, 10_000, 16, 2.15, 1.46},
-			{unordered, 50_000, 16, 1.25, 1.13},
-			{oldestFirst, 10_000, 4, 1.20, 1.12},
-			{oldestFirst, 10_000, 16, 1.46, 1.36},
-			{oldestFirst, 50_000, 16, 1.18, 1.08},
+			{unordered, 10_000, 16, 1.95, 1.5},
+			{unordered, 50_000, 16, 1.26, 1.14},
+			{oldestFirst, 1_000, 16, 8.3, 4.5}, // 5 rounds; a listing by one worker takes 10 rounds
+			{oldestFirst, 10_000, 4, 1.15, 1.09},
+			{oldestFirst, 10_000, 8, 1.22, 1.13},
+			{oldestFirst, 10_000, 16, 1.31, 1.27},
+			{oldestFirst, 12_000, 16, 1.4, 1.32},
+			{oldestFirst, 50_000, 16, 1.15, 1.09},
 		} {
 			if testing.Short() && limit.n > 10_000 {
 				continue // 10,000 instances need all kinds of cuts
@@ -68,7 +70,11 @@ func TestScanPlan(t *testing.T) {
 					for _, age := range slices.Backward(ages) {
 						created = append(created, now.Add(-time.Duration(age)*time.Minute))
 					}
-					s := simulation{created: created, workers: limit.workers, order: limit.order}
+					listing := slices.Clone(created)
+					if limit.order == unordered {
+						rng.Shuffle(len(listing), func(i, j int) { listing[i], listing[j] = listing[j], listing[i] })
+					}
+					s := simulation{created: created, listing: listing, workers: limit.workers}
 					for i, times := range s.run(now) {
 						if times == 0 {
 							t.Fatalf("instance %d of %d was not listed", i, limit.n)
@@ -87,136 +93,142 @@ func TestScanPlan(t *testing.T) {
 	}
 }
 
-// TestContradictingPositions checks that a scan discards points in time whose positions in the listing contradict each
-// other.
-func TestContradictingPositions(t *testing.T) {
+// TestSamplePositions checks that samples divide a listing into one part for each worker.
+func TestSamplePositions(t *testing.T) {
 	t.Parallel()
-	day := func(n int) time.Time { return time.Date(2026, 1, n, 0, 0, 0, 0, time.UTC) }
+	for _, total := range []int{301, 1_000, 9_999, 10_000, 10_001, 50_000, 1_000_000, math.MaxInt / 2} {
+		for _, workers := range []int{2, 3, 8, 16, 64} {
+			for _, pageSize := range []int{10, 50, 100} {
+				positions := append(samplePositions(total, workers, pageSize), total)
+				share := fairShare(total, workers, pageSize)
+				last := 0
+				for _, position := range positions {
+					if position <= last || position > total || position-last > share {
+						t.Fatalf("%d instances, %d workers, pages of %d: position %d follows %d, the share of a worker is %d", total, workers, pageSize, position, last, share)
+					}
+					last = position
+				}
+				if most := workers * min(ceilDiv(share, maxWindow), 8); len(positions) > most {
+					t.Errorf("%d instances, %d workers, pages of %d: %d parts, want at most %d", total, workers, pageSize, len(positions), most)
+				}
+			}
+		}
+	}
+}
+
+// TestMissingPositions checks when a scan reads further samples after it has learned the number of instances.
+func TestMissingPositions(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	for name, tt := range map[string]struct {
-		cuts []countAt
-		want listOrder
+		total     int
+		unordered bool
+		want      bool
 	}{
-		"in order":                              {[]countAt{{t: day(4), n: 300}, {t: day(12), n: 700}}, oldestFirst},
-		"in order, found in reverse":            {[]countAt{{t: day(12), n: 700}, {t: day(4), n: 300}}, oldestFirst},
-		"some instances were released":          {[]countAt{{t: day(4), n: 300}, {t: day(5), n: 201}}, oldestFirst},
-		"younger instances at a lower position": {[]countAt{{t: day(4), n: 300}, {t: day(5), n: 199}}, unordered},
-		"position above a later count":          {[]countAt{{t: day(4), n: 601}}, unordered},
-		"position below an earlier count":       {[]countAt{{t: day(12), n: 399}}, unordered},
+		"a small region":       {total: 1_000, want: true},
+		"about as expected":    {total: expectedTotal * 9 / 10},
+		"as expected":          {total: expectedTotal},
+		"a large region":       {total: 2 * expectedTotal, want: true},
+		"an unordered listing": {total: 2 * expectedTotal, unordered: true},
 	} {
-		p := newScanPlan(day(1), day(20), []countAt{{t: day(10), n: 500}}, 1000)
-		p.order, p.workers, p.pageSize = oldestFirst, 4, 100
-		p.ordered = tt.cuts
-		p.divideByOrder()
-		if divided := len(p.spans) == 2+len(tt.cuts); p.order != tt.want || divided != (tt.want == oldestFirst) {
-			t.Errorf("%s: order %v, %d spans", name, p.order, len(p.spans))
+		s := simulation{workers: 16, listing: make([]time.Time, tt.total)}
+		for i := range s.listing {
+			s.listing[i] = now.Add(time.Duration(i) * time.Hour)
+			if tt.unordered {
+				s.listing[i] = now.Add(time.Duration(i%7) * time.Hour)
+			}
+		}
+		samples := append(s.readSamples(samplePositions(expectedTotal, 16, 100)), sample{created: s.listing[:100]})
+		missing := missingPositions(samples, tt.total, 16, 100)
+		if got := len(missing) > 0; got != tt.want {
+			t.Errorf("%s: positions %v", name, missing)
+		}
+		for _, position := range missing {
+			if slices.ContainsFunc(samples, func(s sample) bool { return s.position <= position && position < s.end() }) {
+				t.Errorf("%s: a sample already contains position %d", name, position)
+			}
 		}
 	}
 }
 
-// TestPositionsOfHugeCounts checks that a scan requests only valid positions if the server reports a huge count.
-func TestPositionsOfHugeCounts(t *testing.T) {
-	t.Parallel()
-	day := func(n int) time.Time { return time.Date(2026, 1, n, 0, 0, 0, 0, time.UTC) }
-	p := newScanPlan(day(1), day(20), nil, math.MaxInt/2)
-	p.order, p.workers, p.pageSize = oldestFirst, 16, 100
-	last, probes := 0, 0
-	for probe, _, _ := p.next(); probe != nil; probe, _, _ = p.next() {
-		if probe.position <= last || probe.position > p.total() {
-			t.Fatalf("%+v after %d", probe, last)
-		}
-		last = probe.position
-		probes++
-	}
-	if probes != 8*16-1 {
-		t.Errorf("%d probes", probes)
-	}
-}
-
-// TestOrderOf checks which sort order is inferred from the first page and the first counts.
+// TestOrderOf checks which sort order is inferred from samples of a listing.
 func TestOrderOf(t *testing.T) {
 	t.Parallel()
 	day := func(n int) time.Time { return time.Date(2026, 1, n, 0, 0, 0, 0, time.UTC) }
-	count := func(t, n, first int) countAt {
-		c := countAt{t: day(t), n: n}
-		if first > 0 {
-			c.first = day(first)
-		}
-		return c
-	}
 	for name, tt := range map[string]struct {
-		page   []int // creation day of each instance; 0 means unknown
-		counts []countAt
-		want   listOrder
+		samples [][]int // creation day of each instance; 0 means unknown
+		overlap int     // number of instances that a sample shares with the next one
+		want    listOrder
 	}{
-		"oldest first":                  {[]int{1, 1, 2, 5}, []countAt{count(1, 0, 0), count(4, 3, 1), count(9, 8, 1)}, oldestFirst},
-		"youngest first":                {[]int{9, 8, 8, 5}, []countAt{count(1, 0, 0), count(4, 3, 3), count(9, 8, 8)}, youngestFirst},
-		"one burst":                     {[]int{3, 3, 3}, []countAt{count(1, 0, 0), count(4, 5, 3)}, oldestFirst},
-		"a burst at the young end":      {[]int{9, 9, 9}, []countAt{count(4, 3, 2), count(10, 8, 9)}, youngestFirst},
-		"no counts":                     {[]int{1, 2}, nil, oldestFirst},
-		"a mixed page":                  {[]int{1, 5, 2}, []countAt{count(4, 3, 1)}, unordered},
-		"a later page begins earlier":   {[]int{3, 4, 5}, []countAt{count(3, 2, 1), count(9, 8, 3)}, unordered},
-		"the youngest are not first":    {[]int{5, 4, 3}, []countAt{count(3, 2, 2), count(9, 8, 1)}, unordered},
-		"an instance that is too young": {[]int{5, 4, 3}, []countAt{count(3, 2, 4)}, unordered},
-		"counts without instances":      {[]int{5, 4, 3}, []countAt{count(3, 2, 0)}, unordered},
-		"unknown times":                 {[]int{0, 4, 5}, nil, unordered},
-		"no instance could be read":     {nil, []countAt{count(9, 8, 1)}, unordered},
+		"oldest first":              {[][]int{{1, 1, 2, 5}, {5, 6}, {9}}, 0, oldestFirst},
+		"youngest first":            {[][]int{{9, 8, 8, 5}, {5, 4}, {1}}, 0, youngestFirst},
+		"a page after the end":      {[][]int{{9, 8, 8, 5}, {}}, 0, youngestFirst},
+		"one burst":                 {[][]int{{3, 3, 3}, {3}}, 0, oldestFirst},
+		"a burst at the young end":  {[][]int{{9, 9, 9}, {9}, {8}}, 0, youngestFirst},
+		"a mixed page":              {[][]int{{1, 5, 2}, {6}}, 0, unordered},
+		"a later page begins early": {[][]int{{3, 4, 5}, {4, 6}}, 0, unordered},
+		"a later page is reversed":  {[][]int{{3, 4, 5}, {7, 6}}, 0, unordered},
+		"unknown times":             {[][]int{{0, 4, 5}, {6}}, 0, unordered},
+		"no instance could be read": {[][]int{{}, {}}, 0, unordered},
+		"overlapping samples":       {[][]int{{1, 3, 4}, {3, 4, 6}, {4, 6, 6}}, 2, oldestFirst},
+		"samples in disorder":       {[][]int{{1, 3, 4}, {3, 4, 6}, {4, 6, 6}}, 0, unordered},
 	} {
-		var page []Instance
-		for _, n := range tt.page {
-			inst := Instance{}
-			if n > 0 {
-				inst.CreationTime = day(n)
+		var samples []sample
+		position := 0
+		for _, days := range tt.samples {
+			s := sample{position: position}
+			for _, n := range days {
+				at := time.Time{}
+				if n > 0 {
+					at = day(n)
+				}
+				s.created = append(s.created, at)
 			}
-			page = append(page, inst)
+			samples = append(samples, s)
+			position = s.end() - tt.overlap
 		}
-		if got := orderOf(page, tt.counts); got != tt.want {
+		if got := orderOf(samples); got != tt.want {
 			t.Errorf("%s: %v, want %v", name, got, tt.want)
 		}
 	}
 }
 
-// TestProbe checks which page a scan requests to learn creation times, and how many older instances it infers for each
-// time.
-func TestProbe(t *testing.T) {
+// TestSamplesDivide checks that the samples of an ordered listing divide it into spans whose sizes are correct.
+func TestSamplesDivide(t *testing.T) {
 	t.Parallel()
+	const total = 1000
 	// created returns the creation time of the instance that has n older instances.
 	created := func(n int) time.Time { return time.Date(2020, 1, 1, 0, 10*n, 0, 0, time.UTC) }
-	const total = 1000
-	for name, tt := range map[string]struct {
-		order listOrder
-		at    func(i int) int // number of older instances for the instance at position i of the listing
-	}{
-		"oldest first":   {oldestFirst, func(i int) int { return i }},
-		"youngest first": {youngestFirst, func(i int) int { return total - 1 - i }},
+	for name, older := range map[string]func(i int) int{ // returns the number of older instances at a position
+		"oldest first":   func(i int) int { return i },
+		"youngest first": func(i int) int { return total - 1 - i },
 	} {
 		c := mocked(t, func(r *http.Request) (*http.Response, error) {
 			q := r.URL.Query()
 			size, _ := strconv.Atoi(q.Get("PageSize"))
 			number, _ := strconv.Atoi(q.Get("PageNumber"))
+			if number > 100 {
+				return httpmock.NewStringResponse(400, `{"Code":"InvalidParameter"}`), nil
+			}
 			var rows []string
 			for i := (number - 1) * size; i < min(number*size, total); i++ {
-				rows = append(rows, fmt.Sprintf(`{"InstanceId":"i-%d","CreationTime":%q}`, i, created(tt.at(i)).Format("2006-01-02T15:04Z")))
+				rows = append(rows, fmt.Sprintf(`{"InstanceId":"i-%d","CreationTime":%q}`, i, created(older(i)).Format("2006-01-02T15:04Z")))
 			}
 			return httpmock.NewStringResponse(200, fmt.Sprintf(`{"TotalCount":%d,"Instances":{"Instance":[%s]}}`, total, strings.Join(rows, ","))), nil
 		})
-		for _, position := range []int{1, 250, 421, 999} {
-			cuts, err := c.probe(t.Context(), DescribeInstancesRequest{}, &cutProbe{position: position, order: tt.order})
-			around := tt.at(position)
-			near := slices.ContainsFunc(cuts, func(c countAt) bool { return c.n >= around-10 && c.n <= around+10 })
-			if err != nil || !near || len(cuts) > 100 {
-				t.Errorf("%s: %d cuts around %d, %v", name, len(cuts), around, err)
-			}
-			for _, cut := range cuts {
-				if want := created(cut.n - 1).Add(2 * time.Minute); !cut.t.Equal(want) {
-					t.Errorf("%s: the cut with %d older instances is at %v, want %v", name, cut.n, cut.t, want)
-				}
-			}
+		samples := c.readSamples(t.Context(), DescribeInstancesRequest{}, []int{250, 421, 777, 50_000}, 2)
+		if len(samples) != 3 {
+			t.Fatalf("%s: %d samples", name, len(samples))
 		}
-		if _, err := c.probe(t.Context(), DescribeInstancesRequest{}, &cutProbe{position: 500, order: oldestFirst + youngestFirst - tt.order}); !errors.Is(err, errUnordered) {
-			t.Errorf("%s, probed with the other order: %v", name, err)
+		p := newScanPlan(created(-1000), created(2000), total, 4, 100)
+		p.addSamples(samples)
+		if len(p.spans) < 150 || !p.divided {
+			t.Errorf("%s: %d spans", name, len(p.spans))
 		}
-		if _, err := c.probe(t.Context(), DescribeInstancesRequest{}, &cutProbe{position: 2 * total, order: tt.order}); !errors.Is(err, errUnordered) {
-			t.Errorf("%s, past the end: %v", name, err)
+		for _, s := range p.spans[1:] {
+			if want := created(s.before - 1).Add(2 * time.Minute); !s.from.Equal(want) {
+				t.Errorf("%s: the span with %d older instances begins at %v, want %v", name, s.before, s.from, want)
+			}
 		}
 	}
 }
@@ -250,40 +262,57 @@ func TestCutsAmong(t *testing.T) {
 	}
 }
 
-// simulation runs a scan plan against an in-memory fleet. Every request takes one round.
+// simulation runs a scan of an in-memory fleet. Every request takes one round.
 type simulation struct {
 	created          []time.Time // in ascending order
+	listing          []time.Time // the same times in the order in which the API lists the instances
 	workers          int
-	order            listOrder
 	rounds, requests int
 	timeline         []string // for each worker, one letter per round that shows the worker's activity
 }
 
+// readSamples reads samples at the given positions, which takes one round.
+func (s *simulation) readSamples(positions []int) (samples []sample) {
+	for _, position := range positions {
+		size := pageSizeAround(position)
+		first := min(position/size*size, len(s.listing))
+		end := min(first+size, len(s.listing))
+		samples = append(samples, sample{position: first, total: len(s.listing), created: slices.Clone(s.listing[first:end])})
+	}
+	s.rounds++
+	s.requests += len(positions)
+	for i := range s.timeline {
+		s.timeline[i] += string("s."[min(max(i+1-len(positions), 0), 1)])
+	}
+	return samples
+}
+
+// plan returns the plan that a scan of the fleet makes from its samples.
+func (s *simulation) plan(now time.Time) *scanPlan {
+	const pageSize = 100
+	total := len(s.listing)
+	samples := s.readSamples(samplePositions(expectedTotal, s.workers, pageSize))
+	s.timeline[s.workers-1] = "F"
+	s.requests++
+	samples = append(samples, sample{total: total, created: slices.Clone(s.listing[:pageSize])})
+	if positions := missingPositions(samples, total, s.workers, pageSize); len(positions) > 0 {
+		samples = append(samples, s.readSamples(positions)...)
+	}
+	p := newScanPlan(now.Add(-maxExpectedAge), now.Add(maxExpectedAge), total, s.workers, pageSize)
+	p.addSamples(samples)
+	return p
+}
+
 // run scans the fleet and returns how often each instance was listed.
 func (s *simulation) run(now time.Time) []int {
-	lo, hi := now.Add(-maxExpectedAge), now.Add(maxExpectedAge)
 	before := func(t time.Time) int {
 		n, _ := slices.BinarySearchFunc(s.created, t, time.Time.Compare)
 		return n
 	}
-	times := append(append([]time.Time{lo}, ageSteps(lo, now, min(s.workers-2, ageCounts+1), 2)...), now)
-	var known []countAt
-	for _, t := range times {
-		known = append(known, countAt{t: t, n: before(t)})
-	}
-	s.rounds, s.requests = 1, len(times)+2
 	s.timeline = make([]string, s.workers)
-	for i := range s.timeline {
-		s.timeline[i] = "c"
-		if i > len(times) {
-			s.timeline[i] = "."
-		}
-	}
-	s.timeline[0] = "F"
-	p := newScanPlan(lo, hi, known, len(s.created))
-	p.now, p.order, p.workers, p.pageSize = now, s.order, s.workers, 100
+	p := s.plan(now)
 	type job struct {
-		at    *cutProbe
+		probe *countRequest
 		w     *window
 		pages int
 		name  byte
@@ -295,8 +324,8 @@ func (s *simulation) run(now time.Time) []int {
 		busy := false
 		for i := range jobs {
 			if jobs[i].w == nil {
-				at, w, _ := p.next()
-				jobs[i] = job{at: at, w: w}
+				probe, w, _ := p.next()
+				jobs[i] = job{probe: probe, w: w}
 				if w != nil {
 					first, end := 0, len(s.created)
 					if !w.from.IsZero() {
@@ -314,7 +343,7 @@ func (s *simulation) run(now time.Time) []int {
 					}
 				}
 			}
-			busy = busy || jobs[i].w != nil || jobs[i].at != nil
+			busy = busy || jobs[i].w != nil || jobs[i].probe != nil
 		}
 		if !busy {
 			return listed
@@ -328,19 +357,13 @@ func (s *simulation) run(now time.Time) []int {
 				s.timeline[i] += string(j.name)
 				p.listed(j.w, 100)
 				if j.pages--; j.pages == 0 {
-					p.ended(j.w)
+					p.finished(j.w)
 					j.w = nil
 				}
-			case j.at != nil:
+			case j.probe != nil:
 				s.requests++
 				s.timeline[i] += "c"
-				if j.at.order == unordered {
-					p.probed(j.at, []countAt{{t: j.at.t, n: before(j.at.t)}}, nil)
-					break
-				}
-				size := pageSizeAround(j.at.position)
-				first := j.at.position / size * size
-				p.probed(j.at, cutsAmong(s.created[first:min(first+size, len(s.created))], first), nil)
+				p.counted(j.probe, before(j.probe.t), nil)
 			default:
 				s.timeline[i] += "."
 			}

@@ -64,8 +64,8 @@ func TestScanIsExact(t *testing.T) {
 	// most is the maximum number of rounds for a scan with 16 workers, in which each worker sends one request per
 	// round. Ideally, 10,000 instances take 6.25 rounds.
 	most := map[string]map[int]int{
-		"uniform": {101: 2, 1_000: 4, 10_000: 12}, "young": {101: 2, 1_000: 10, 10_000: 13}, "bursts": {101: 2, 1_000: 12, 10_000: 16},
-		"one minute": {101: 2, 1_000: 19, 10_000: 107}, "some unknown": {101: 2, 1_000: 7, 10_000: 17}, "future": {101: 2, 10_000: 13},
+		"uniform": {101: 2, 1_000: 4, 10_000: 9}, "young": {101: 2, 1_000: 5, 10_000: 10}, "bursts": {101: 2, 1_000: 9, 10_000: 12},
+		"one minute": {101: 2, 1_000: 13, 10_000: 102}, "some unknown": {101: 2, 1_000: 7, 10_000: 17}, "future": {101: 2, 1_000: 4, 10_000: 9},
 	}
 	for name, created := range shapes {
 		for _, n := range volume([]int{0, 1, 99, 100, 101, 1_000, 10_000}, []int{101, 1_000}) {
@@ -133,8 +133,8 @@ func TestScanInOrder(t *testing.T) {
 		order  func(rng *rand.Rand, rows []row) []row
 		rounds int
 	}{
-		"oldest first":   {func(_ *rand.Rand, rows []row) []row { return rows }, 10},
-		"youngest first": {func(_ *rand.Rand, rows []row) []row { return reversed(rows) }, 10},
+		"oldest first":   {func(_ *rand.Rand, rows []row) []row { return rows }, 9},
+		"youngest first": {func(_ *rand.Rand, rows []row) []row { return reversed(rows) }, 9},
 		// The oldest 30 % come first, followed by the youngest instances.
 		"in order by year": {func(_ *rand.Rand, rows []row) []row {
 			return slices.Concat(rows[:3_000], reversed(slices.Clone(rows[3_000:])))
@@ -169,9 +169,11 @@ func TestScanInOrder(t *testing.T) {
 // TestScanPanics checks that a panic in a hook reaches the goroutine that runs the loop.
 func TestScanPanics(t *testing.T) {
 	t.Parallel()
-	for name, attempt := range map[string]int32{"first counts": 1, "counts while listing": 20, "pages": 60} {
+	// With 8 workers, the first 8 attempts are the first page and the samples. Counts follow, because the listing does not
+	// seem to be ordered.
+	for name, attempt := range map[string]int32{"first page or samples": 1, "counts": 10, "pages": 60} {
 		inVirtualTime(t, name, func(t *testing.T) {
-			srv := newCloud(t, nil, fleetOf(volume(10_000, 6_000), shapes["bursts"])...)
+			srv := newCloud(t, nil, fleetOf(volume(10_000, 6_000), shapes["some unknown"])...)
 			srv.Configure(func(s *ecstest.Settings) { s.Latency = 20 * time.Millisecond })
 			var attempts atomic.Int32
 			c := srv.as(&ecs.Options{OnAttempt: func(ecs.Attempt) {
@@ -307,12 +309,26 @@ func TestScanWithoutCounts(t *testing.T) {
 		srv.Configure(func(s *ecstest.Settings) { s.NoPageMode = true })
 		sameOnce(t, scanned(t, srv.client, ecs.DescribeInstancesRequest{}, 8), fleet)
 	})
-	inVirtualTime(t, "counts begin to fail during the scan", func(t *testing.T) {
-		fleet := fleetOf(volume(10_000, 3_000), shapes["uniform"])
-		srv := newCloud(t, nil, fleet...)
-		srv.Inject(ecstest.Fault{Match: is(count1), Skip: 8, Code: "InvalidParameter", Times: -1})
-		sameOnce(t, scanned(t, srv.client, ecs.DescribeInstancesRequest{}, 8), fleet)
-	})
+	for name, tt := range map[string]struct {
+		shape string
+		skip  int // number of requests with page numbers that succeed; 8 workers read 7 samples
+	}{
+		"some samples fail":         {"uniform", 3},
+		"all samples but one fail":  {"uniform", 1},
+		"further samples fail":      {"uniform", 7},
+		"counts fail":               {"some unknown", 7},
+		"counts fail after a while": {"some unknown", 12},
+	} {
+		inVirtualTime(t, name, func(t *testing.T) {
+			fleet := fleetOf(3_000, shapes[tt.shape])
+			srv := newCloud(t, nil, fleet...)
+			srv.Inject(ecstest.Fault{Match: is(count1), Skip: tt.skip, Code: "InvalidParameter", Times: -1})
+			sameOnce(t, scanned(t, srv.client, ecs.DescribeInstancesRequest{}, 8), fleet)
+			if n := srv.requestCounts()[count1]; n <= tt.skip {
+				t.Errorf("only %d requests with page numbers were sent", n)
+			}
+		})
+	}
 }
 
 func TestScanOfAMovingFleet(t *testing.T) {
