@@ -203,6 +203,29 @@ func TestCacheTimeline(t *testing.T) {
 			},
 			calls: 3,
 		},
+		"ignores its cancellation": {
+			provide: func(_ context.Context, n int, _ time.Duration) (signer.Credentials, error) {
+				time.Sleep(3 * time.Second)
+				return keyOf(n), nil
+			},
+			steps: []step{{at: "0s", limit: "1s", took: "1s", text: "deadline"}, {at: "2s", key: 1, took: "1s"}},
+			calls: 1,
+		},
+		"is canceled although an earlier caller did not wait": {
+			provide: func(ctx context.Context, n int, _ time.Duration) (signer.Credentials, error) {
+				if n == 2 {
+					return none, sleep(ctx, 20*time.Second)
+				}
+				return keyOf(n), nil
+			},
+			steps: []step{
+				{at: "0s", key: 1, took: "0s"},
+				{at: "1s", key: 1, took: "5s", text: "within 5s"},
+				{at: "7s", stale: 1, limit: "2s", took: "2s", text: "deadline"},
+				{at: "10s", key: 3, took: "0s"},
+			},
+			calls: 3,
+		},
 		"panics": {
 			provide: func(_ context.Context, n int, _ time.Duration) (signer.Credentials, error) {
 				if n == 2 {
@@ -307,6 +330,12 @@ func TestConcurrentCallersShareOneRefresh(t *testing.T) {
 		wg.Wait()
 		if n := p.calls.Load(); n != 3 {
 			t.Errorf("%d provider calls", n)
+		}
+		// Key 3 is rejected during a refresh that will return key 4. The refresh in progress suffices.
+		go func() { _, _ = cache.Credentials(t.Context()) }()
+		synctest.Wait()
+		if key, _, err := cache.Get(t.Context(), keyOf(3)); key != keyOf(4) || err != nil || p.calls.Load() != 4 {
+			t.Errorf("%v, %v after %d provider calls", key, err, p.calls.Load())
 		}
 	})
 }

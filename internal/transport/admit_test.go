@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -198,6 +199,9 @@ func TestMaxElapsedThrottled(t *testing.T) {
 		_, err := g.Do(t.Context(), call())
 		if f, ok := asFailure(err); !ok || f.Class&Throttled == 0 || errors.Is(err, context.DeadlineExceeded) || time.Since(start) != 8*time.Second {
 			t.Errorf("got error %v after %v", err, time.Since(start))
+		}
+		if !strings.Contains(err.Error(), "no quota is available within 10s") {
+			t.Errorf("%v does not contain the maximum wait", err)
 		}
 	})
 }

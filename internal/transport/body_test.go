@@ -51,6 +51,7 @@ func TestReadBody(t *testing.T) {
 		"byte by byte":         {iotest.OneByteReader(strings.NewReader(strings.Repeat("x", 200<<10))), -1, 1 << 20, nil, 200 << 10},
 		"end with data":        {iotest.DataErrReader(strings.NewReader("abc")), -1, 10, nil, 3},
 		"exactly the limit":    {strings.NewReader(strings.Repeat("x", 10)), -1, 10, nil, 10},
+		"declared as limit":    {strings.NewReader(strings.Repeat("x", 10)), 10, 10, nil, 10},
 		"one more":             {strings.NewReader(strings.Repeat("x", 11)), -1, 10, errTooLarge, -1},
 		"declared too large":   {iotest.ErrReader(errors.New("was read")), 11, 10, errTooLarge, 0},
 		"more than declared":   {strings.NewReader(strings.Repeat("x", 3<<20)), 5, 4 << 20, nil, 3 << 20},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -150,6 +151,28 @@ func explodingCredentials(explode func()) func(context.Context, signer.Credentia
 	return func(context.Context, signer.Credentials) (signer.Credentials, error, error) {
 		explode()
 		return secretKey, nil, nil
+	}
+}
+
+// TestRetryLog checks that the log entry for a retry contains the wait, except after a throttled response.
+func TestRetryLog(t *testing.T) {
+	t.Parallel()
+	for code, want := range map[string]string{
+		"ServiceUnavailable": `reason="ServiceUnavailable told" wait=`,
+		"Throttling":         "reason=\"Throttling told\"\n",
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			g := newRig(func(n int, _ *http.Request) (*http.Response, error) {
+				if n == 1 {
+					return respond(400, codeBody(code)), nil
+				}
+				return respond(200, good), nil
+			}, nil)
+			_, _ = g.Do(t.Context(), call())
+			if text := g.log.String(); !strings.Contains(text, "level=INFO msg=\"ecs: retrying\"") || !strings.Contains(text, want) {
+				t.Errorf("%s: the log is %s", code, text)
+			}
+		})
 	}
 }
 

@@ -123,6 +123,9 @@ func TestClassifyCodes(t *testing.T) {
 	if got, _ := classify("InvalidParameter", "The specified SecurityToken.Expired is not valid", 400, false, false); got != stale {
 		t.Errorf("InvalidParameter for an expired token has class %b", got)
 	}
+	if got, _ := classify("MissingParameter", "The specified SecurityToken.Expired is not valid", 400, false, false); got != Invalid {
+		t.Errorf("MissingParameter with a message about an expired token has class %b", got)
+	}
 }
 
 // TestAdvice checks the advice for error codes whose message does not tell the user what to do.

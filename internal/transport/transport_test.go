@@ -111,6 +111,12 @@ func TestDo(t *testing.T) {
 				c.Limiter = limiter(func(context.Context) error { return errors.New("would exceed context deadline") })
 			},
 		},
+		"limiter has its own deadline": {
+			serve: always(200, good), attempts: 0, text: "limiter: context deadline exceeded", is: context.DeadlineExceeded,
+			edit: func(c *Config) {
+				c.Limiter = limiter(func(context.Context) error { return context.DeadlineExceeded })
+			},
+		},
 		"limiter passes": {serve: always(200, good), attempts: 1, edit: func(c *Config) { c.Limiter = limiter(func(context.Context) error { return nil }) }},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -134,8 +140,8 @@ func TestDo(t *testing.T) {
 				if !strings.Contains(f.Error(), c.text) || f.Response.Code != c.code || f.Response.Status != c.status || f.Class != c.class || f.Attempts != c.attempts {
 					t.Errorf("%v: %+v", f, f)
 				}
-				if c.is != nil && !errors.Is(err, c.is) {
-					t.Errorf("%v does not match %v", err, c.is)
+				if c.is != nil && (!errors.Is(err, c.is) || strings.Count(f.Error(), c.is.Error()) > 1) {
+					t.Errorf("%v does not match %v, or contains its message twice", err, c.is)
 				}
 				if errors.Is(err, context.DeadlineExceeded) && c.is != context.DeadlineExceeded { //nolint:errorlint // must be the same error value
 					t.Errorf("%v matches context.DeadlineExceeded, although the caller set no deadline", err)
@@ -299,23 +305,32 @@ func TestContextErrorKeepsTheLastFailure(t *testing.T) {
 		serve    roundTripper
 		deadline time.Duration
 		code     string
+		id       string // the request id of the most recent response
 		is       error
 	}{
-		"no time for another attempt": {func(int, *http.Request) (*http.Response, error) { return nil, reset }, time.Millisecond, "", reset},
+		"no time for another attempt": {func(int, *http.Request) (*http.Response, error) { return nil, reset }, time.Millisecond, "", "", reset},
 		"in the second attempt": {func(n int, r *http.Request) (*http.Response, error) {
 			if n == 1 {
 				return respond(503, codeBody("ServiceUnavailable")), nil
 			}
 			<-r.Context().Done()
 			return nil, r.Context().Err()
-		}, time.Second, "ServiceUnavailable", nil},
+		}, time.Second, "ServiceUnavailable", "REQ", nil},
+		"in the body of the second response": {func(n int, r *http.Request) (*http.Response, error) {
+			if n == 1 {
+				return respond(503, codeBody("ServiceUnavailable")), nil
+			}
+			resp := respond(200, "", "X-Acs-Request-Id", "0-2")
+			resp.ContentLength, resp.Body = -1, io.NopCloser(untilDone{r.Context()})
+			return resp, nil
+		}, time.Second, "ServiceUnavailable", "0-2", nil},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			g := newRig(c.serve, nil)
 			ctx, cancel := context.WithTimeout(t.Context(), c.deadline)
 			defer cancel()
 			_, err := g.Do(ctx, call())
-			if f, ok := asFailure(err); !ok || !errors.Is(err, context.DeadlineExceeded) || c.is != nil && !errors.Is(err, c.is) || f.Response.Code != c.code || f.Class&Unavailable == 0 {
+			if f, ok := asFailure(err); !ok || !errors.Is(err, context.DeadlineExceeded) || c.is != nil && !errors.Is(err, c.is) || f.Response.Code != c.code || f.Response.RequestID != c.id || f.Class&Unavailable == 0 {
 				t.Errorf("%s: %v: %+v", name, err, f)
 			}
 		})
