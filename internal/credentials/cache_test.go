@@ -477,6 +477,9 @@ func TestStaticIsValidatedAndRedacted(t *testing.T) {
 	if _, err := NewCache(NewStatic(key), nil).Credentials(t.Context()); err == nil {
 		t.Error("a key with a line break was accepted")
 	}
+	if got := fmt.Sprintf("%v %q", cache, cache); got != `ecs.CredentialsProvider(*credentials.Static) "ecs.CredentialsProvider(*credentials.Static)"` {
+		t.Error(got)
+	}
 	holder := struct {
 		s *Static
 		c *Cache

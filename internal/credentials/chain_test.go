@@ -322,6 +322,25 @@ func TestChainKeepsTheAccount(t *testing.T) {
 	}
 }
 
+// TestReportIsMasked checks that the report of a Cache contains only masked errors.
+func TestReportIsMasked(t *testing.T) {
+	t.Parallel()
+	cache := NewCache(&Chain{&chainState{current: -1, links: []link{
+		{"first", func(context.Context, signer.Credentials) (foundKey, error) {
+			return foundKey{}, notConfigured("planted")
+		}},
+		{"second", func(context.Context, signer.Credentials) (foundKey, error) {
+			return foundKey{Credentials: keyOf(1)}, nil
+		}},
+	}}}, func(error, ...signer.Credentials) error { return errors.New("masked") })
+	if _, err := cache.Credentials(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if l := cache.Report().Links; len(l) != 2 || l[0].Err == nil || l[0].Err.Error() != "masked" || l[1].Err != nil {
+		t.Errorf("%+v", l)
+	}
+}
+
 // TestChainWithoutTheNamedProfile checks that the Chain returns an error if the profile in ALIBABA_CLOUD_PROFILE does
 // not exist. A key from a later source could belong to another account.
 func TestChainWithoutTheNamedProfile(t *testing.T) {

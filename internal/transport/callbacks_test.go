@@ -181,9 +181,8 @@ func TestObserve(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		date := time.Now().Add(7 * time.Minute).UTC().Truncate(time.Second)
-		g := newRig(func(int, *http.Request) (*http.Response, error) {
-			return respond(200, good, "Date", date.Format(http.TimeFormat), "X-RateLimit-User-API", "Limit:10,Remain:9"), nil
-		}, nil)
+		header := []string{"Date", date.Format(http.TimeFormat), "X-RateLimit-User-API", "Limit:10,Remain:9"}
+		g := newRig(func(int, *http.Request) (*http.Response, error) { return respond(200, good, header...), nil }, nil)
 		if o := g.Observe("cn-test", "DescribeInstances"); o != (Observation{}) {
 			t.Errorf("before any response, Observe returned %+v", o)
 		}
@@ -194,6 +193,12 @@ func TestObserve(t *testing.T) {
 		}
 		if offset := g.ClockOffset(); offset != 0 {
 			t.Errorf("the clock offset is %v although no request was rejected", offset)
+		}
+		for _, header = range [][]string{append(header, "Age", "30"), {"Date", "now"}, nil} {
+			_, _ = g.Do(t.Context(), call())
+			if o := g.Observe("cn-test", "DescribeInstances"); !o.ServerTime.IsZero() {
+				t.Errorf("the server's time after a response with the headers %q is %v", header, o.ServerTime)
+			}
 		}
 	})
 }

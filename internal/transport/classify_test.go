@@ -170,10 +170,13 @@ func TestClassifyStatus(t *testing.T) {
 			}
 		}
 	}
-	for status, want := range map[int]string{302: "redirects", 404: "endpoint", 407: "proxy"} {
-		if _, advice := classify("", "", status, false, false); !strings.Contains(advice, want) {
+	for status, want := range map[int]string{200: "", 300: "redirects", 302: "redirects", 399: "redirects", 400: "", 404: "endpoint", 407: "proxy", 418: ""} {
+		if _, advice := classify("", "", status, false, false); !strings.Contains(advice, want) || (advice == "") != (want == "") {
 			t.Errorf("the advice for status %d is %q", status, advice)
 		}
+	}
+	if _, advice := classify("Novel", "", 404, false, false); advice != "" { // the response comes from the API
+		t.Errorf("the advice for status 404 with an error code is %q", advice)
 	}
 }
 
@@ -200,6 +203,7 @@ func TestClassifyNetwork(t *testing.T) {
 		"proxy 407":          {proxyError(407), Unavailable},
 		"proxy 407 as text":  {errors.New("Proxy Authentication Required"), Unavailable},
 		"proxy 403":          {proxyError(403), Unavailable},
+		"proxy 500":          {proxyError(500), transient},
 		"proxy 503":          {proxyError(503), transient},
 	} {
 		if got := classifyNetwork(c.err).class; got != c.want {
@@ -229,6 +233,7 @@ func TestParseErrorResponse(t *testing.T) {
 		"numbers":           {`{"Code":500,"RequestId":12345678901234567890,"Message":true}`, ErrorResponse{Code: "500", Message: "true", RequestID: "12345678901234567890"}, true},
 		"odd kinds":         {`{"Code":"C","Message":{"a":1},"HostId":[1],"Recommend":null}`, ErrorResponse{Code: "C", RequestID: id}, true},
 		"description":       {`{"Code":"C","Description":"D"}`, ErrorResponse{Code: "C", Message: "D", RequestID: id}, true},
+		"no code":           {`{"Message":"M"}`, ErrorResponse{Message: "M", RequestID: id}, true},
 		"xml":               {`<?xml version="1.0"?><Error><RequestId>R</RequestId><HostId>H</HostId><Code>C</Code><Message>a &lt; b</Message></Error>`, ErrorResponse{Code: "C", Message: "a < b", RequestID: "R", HostID: "H"}, true},
 		"xml of success":    {`<DescribeInstancesResponse><RequestId>R</RequestId></DescribeInstancesResponse>`, ErrorResponse{RequestID: id}, false},
 		"html":              {`<html><body>502 Bad Gateway</body></html>`, ErrorResponse{RequestID: id}, false},

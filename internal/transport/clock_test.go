@@ -93,6 +93,7 @@ func TestClock(t *testing.T) {
 			"long ago":                  {0, http.Header{"Date": {"Thu, 01 Jan 1970 00:00:00 GMT"}}, false, 0},
 			"far ahead":                 {0, http.Header{"Date": {"Thu, 01 Jan 2099 00:00:00 GMT"}}, false, 0},
 			"too little":                {0, date(3 * minute), false, 0},
+			"just enough":               {0, date(4 * minute), true, 4 * minute},
 			"from a cache":              {0, cached(30 * minute), false, 0},
 			"no date":                   {0, http.Header{}, false, 0},
 			"no time":                   {0, http.Header{"Date": {"now"}}, false, 0},

@@ -49,7 +49,7 @@ func (x *exchange) readResponse(resp *http.Response) attemptResult {
 	case err != nil && (success || !errors.Is(err, errTooLarge)):
 		unreadable = x.networkFailure(err)
 		unreadable.status, unreadable.response.RequestID = resp.StatusCode, x.requestID(resp.Header)
-		if !unreadable.final && success {
+		if !unreadable.final {
 			unreadable.response.Status = resp.StatusCode
 		}
 		if unreadable.final || success {
@@ -81,7 +81,7 @@ func (x *exchange) parseFailure(resp *http.Response, body []byte, unreadable att
 	if e.Code == "SignatureDoesNotMatch" || e.Code == "IncompleteSignature" {
 		res.advice = signatureAdvice(e.Message, x.query, res.advice)
 	}
-	if e.Code == "" && unreadable.err != nil {
+	if e.Code == "" {
 		res.err, res.class = unreadable.err, cmp.Or(res.class, unreadable.class)
 	}
 	res.retryAfter = retryAfter(resp.Header, res.class&Throttled != 0)

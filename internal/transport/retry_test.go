@@ -39,7 +39,7 @@ func TestBackoff(t *testing.T) {
 	})
 	synctest.Test(t, func(t *testing.T) {
 		g := newRig(func(int, *http.Request) (*http.Response, error) {
-			return respond(503, "", "Retry-After", "2", "X-RateLimit-User", "Limit:9,Remain:8,TimeLeft:50000"), nil
+			return respond(503, "", "Retry-After", "2", "X-RateLimit-User", "Limit:9,Remain:0,TimeLeft:50000"), nil
 		}, nil)
 		_, _ = g.Do(t.Context(), call())
 		for i, d := range g.gaps() {
@@ -137,6 +137,7 @@ func TestChangesAreNotRepeated(t *testing.T) {
 		"connection refused": {fail(&net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}), true},
 		"no route":           {fail(&net.OpError{Op: "dial", Net: "tcp", Err: syscall.EHOSTUNREACH}), true},
 		"name server down":   {fail(&net.OpError{Op: "dial", Net: "tcp", Err: &net.DNSError{Err: "timeout", IsTimeout: true}}), true},
+		"dial timeout":       {fail(&net.OpError{Op: "dial", Net: "tcp", Err: timeoutError("i/o timeout")}), true},
 		"proxy down":         {fail(&net.OpError{Op: "proxyconnect", Net: "tcp", Err: syscall.ECONNREFUSED}), true},
 		"TLS timeout":        {fail(errors.New("net/http: TLS handshake timeout")), true},
 		"throttled":          {status(400, codeBody("Throttling.User")), true},
@@ -249,6 +250,7 @@ func TestRetryAfter(t *testing.T) {
 		"the longest":        {h("Retry-After", "2", "x-acs-retry-after", "2500"), 2500 * time.Millisecond, 2500 * time.Millisecond},
 		"huge":               {h("x-acs-retry-after", strconv.FormatInt(math.MaxInt64, 10), "Retry-After", strconv.FormatInt(math.MaxInt64, 10)), time.Minute, time.Minute},
 		"beyond int64":       {h("x-acs-retry-after", "99999999999999999999", "Retry-After", "99999999999999999999"), time.Minute, time.Minute},
+		"seconds > int64":    {h("Retry-After", "99999999999999999999"), time.Minute, time.Minute},
 		"below int64":        {h("x-acs-retry-after", "-99999999999999999999", userAPI, "TimeLeft:-99999999999999999999"), 0, 0},
 		"negative":           {h("x-acs-retry-after", "-5", "Retry-After", "-5", userAPI, "TimeLeft:-5"), 0, 0},
 		"not numbers":        {h("x-acs-retry-after", "soon", "Retry-After", "1.5", userAPI, "TimeLeft:x,Remain:y"), 0, 0},

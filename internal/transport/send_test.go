@@ -30,6 +30,18 @@ func TestAttemptTimeout(t *testing.T) {
 	})
 }
 
+// TestIdleConnectionsAfterAnErrorResponse checks that idle connections stay open after an error response.
+func TestIdleConnectionsAfterAnErrorResponse(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		closer := &idleCloser{RoundTripper: roundTripFunc(func(*http.Request) (*http.Response, error) { return respond(503, ""), nil })}
+		g := newRig(nil, func(c *Config) { c.HTTPClient = &http.Client{Transport: closer} })
+		if meta, err := g.Do(t.Context(), call()); err == nil || meta.Attempts != 3 || closer.closed != 0 {
+			t.Errorf("idle connections were closed %d times between %d attempts", closer.closed, meta.Attempts)
+		}
+	})
+}
+
 type idleCloser struct {
 	http.RoundTripper
 	closed int

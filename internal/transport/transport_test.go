@@ -82,6 +82,7 @@ func TestDo(t *testing.T) {
 		"cut 400 once":              {serve: once(cut(400, `{"Code":"Throt`)), attempts: 2},
 		"cut 404 for ever":          {serve: cut(404, `<html>`), attempts: 3, class: transient, status: 404, text: "unexpected EOF", is: io.ErrUnexpectedEOF},
 		"cut 400, code complete":    {serve: cut(400, codeBody("InvalidParameter")), attempts: 1, class: Invalid, code: "InvalidParameter", status: 400, text: "told"},
+		"cut 409, code complete":    {serve: cut(409, codeBody("OperationConflict")), attempts: 1, code: "OperationConflict", status: 409, text: "told"},
 		"bad page once":             {serve: once(always(200, "<html>")), attempts: 2},
 		"bad page for ever":         {serve: always(200, "<html>"), attempts: 3, class: transient, status: 200, text: "the response did not come from this API, body begins: <html>: bad page"},
 		"200 with an error":         {serve: always(200, codeBody("InternalError")), attempts: 3, class: transient, code: "InternalError", status: 200, text: "told"},
@@ -172,11 +173,14 @@ func TestContext(t *testing.T) {
 		<-r.Context().Done()
 		return nil, r.Context().Err()
 	}
-	hangBody := func(_ int, r *http.Request) (*http.Response, error) {
-		resp := respond(200, "")
-		resp.ContentLength, resp.Body = -1, io.NopCloser(untilDone{r.Context()})
-		return resp, nil
+	hangBodyOf := func(status int) roundTripper {
+		return func(_ int, r *http.Request) (*http.Response, error) {
+			resp := respond(status, "")
+			resp.ContentLength, resp.Body = -1, io.NopCloser(untilDone{r.Context()})
+			return resp, nil
+		}
 	}
+	hangBody := hangBodyOf(200)
 	unavailable := func(int, *http.Request) (*http.Response, error) {
 		return respond(503, codeBody("ServiceUnavailable")), nil
 	}
@@ -207,6 +211,7 @@ func TestContext(t *testing.T) {
 	}{
 		"cancelled in the request":     {hang, nil, 0, time.Second, 1, "", cause},
 		"cancelled in the body":        {hangBody, nil, 0, time.Second, 1, "", cause},
+		"cancelled in the error body":  {hangBodyOf(503), nil, 0, time.Second, 1, "", cause},
 		"cancelled in the backoff":     {slow, nil, 0, time.Second, 1, "ServiceUnavailable", cause},
 		"cancelled in the throttle":    {throttled, nil, 0, time.Second, 1, "Throttling", cause},
 		"cancelled in the limiter":     {unavailable, limited, 0, time.Second, 0, "", cause},
@@ -247,8 +252,12 @@ func TestContext(t *testing.T) {
 				if !errors.Is(err, c.is) || c.deadline == 0 && !errors.Is(err, context.Canceled) {
 					t.Errorf("%v does not match %v", err, c.is)
 				}
-				if f := err.(*Failure); f.Attempts != c.attempts || f.Response.Code != c.code { //nolint:errorlint // as promised
+				f := err.(*Failure) //nolint:errorlint // as promised
+				if f.Attempts != c.attempts || f.Response.Code != c.code {
 					t.Errorf("%d attempts, code %q", f.Attempts, f.Response.Code)
+				}
+				if c.is != os.ErrDeadlineExceeded && c.code == "" && f.Class != 0 { //nolint:errorlint // must be the same error value
+					t.Errorf("a call that only its context ended has class %b", f.Class)
 				}
 				if n := len(g.requests); n != c.attempts {
 					t.Errorf("%d requests were sent", n)
