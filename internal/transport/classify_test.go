@@ -13,6 +13,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
 // TestClassifyCodes checks the class of the most important documented error codes.
@@ -292,6 +294,17 @@ func TestSignatureAdvice(t *testing.T) {
 	} {
 		if got := signatureAdvice(message, query, "otherwise"); !strings.Contains(got, want) {
 			t.Errorf("%s: %q", message, got)
+		}
+	}
+	for _, code := range []string{"SignatureDoesNotMatch", "IncompleteSignature"} {
+		g := newRig(func(_ int, r *http.Request) (*http.Response, error) {
+			params := r.URL.Query()
+			params.Del("Signature")
+			return respond(400, fmt.Sprintf(`{"Code":%q,"Message":%q}`, code, signer.StringToSign(http.MethodPost, params))), nil
+		}, nil)
+		_, err := g.Do(t.Context(), call())
+		if f, ok := asFailure(err); !ok || !strings.Contains(f.Advice, "secret is wrong") {
+			t.Errorf("%s: %+v", code, f)
 		}
 	}
 	if _, err := url.ParseQuery("%zz"); err == nil {
