@@ -226,6 +226,21 @@ func TestCacheTimeline(t *testing.T) {
 			},
 			calls: 3,
 		},
+		"is canceled twice, with a success in between": {
+			provide: func(ctx context.Context, n int, _ time.Duration) (signer.Credentials, error) {
+				if n%2 == 1 {
+					return none, sleep(ctx, 20*time.Second)
+				}
+				return keyOf(n), nil
+			},
+			steps: []step{
+				{at: "0s", limit: "1s", took: "1s", text: "deadline"},
+				{at: "2s", key: 2, took: "0s"},
+				{at: "3s", stale: 2, limit: "1s", took: "1s", text: "deadline"},
+				{at: "5s", key: 4, took: "0s"},
+			},
+			calls: 4,
+		},
 		"panics": {
 			provide: func(_ context.Context, n int, _ time.Duration) (signer.Credentials, error) {
 				if n == 2 {
@@ -405,6 +420,31 @@ func TestSlowErrorTextHoldsNoLock(t *testing.T) {
 		}
 		time.Sleep(10 * time.Minute)
 	})
+}
+
+// TestProviderErrorsAreMasked checks that the last valid key, the rejected key and the key returned together with an
+// error are masked in the error.
+func TestProviderErrorsAreMasked(t *testing.T) {
+	t.Parallel()
+	p := &providerFunc{f: func(_ context.Context, n int) (signer.Credentials, error) {
+		if n == 1 {
+			return keyOf(1), nil
+		}
+		return keyOf(3), errors.New("secret1 secret2 secret3")
+	}}
+	cache := NewCache(p, func(err error, keys ...signer.Credentials) error {
+		text := err.Error()
+		for _, key := range keys {
+			if key != none {
+				text = strings.ReplaceAll(text, key.AccessKeySecret, "***")
+			}
+		}
+		return errors.New(text)
+	})
+	_, _, _ = cache.Get(t.Context(), none)
+	if key, warning, err := cache.Get(t.Context(), keyOf(2)); key != keyOf(1) || err != nil || warning == nil || warning.Error() != "*** *** ***" {
+		t.Errorf("%v, %v, %v", key, warning, err)
+	}
 }
 
 // TestRefreshTimeoutIsNotTheCallers checks that a refresh that times out does not look like an expired deadline of the

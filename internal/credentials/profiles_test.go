@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/jarcoal/httpmock"
@@ -234,7 +235,8 @@ func TestReadFile(t *testing.T) {
 	}
 }
 
-// TestRefusedCachedKey checks that a key in the CLI's cache is not used after the API has rejected it.
+// TestRefusedCachedKey checks that a key in the CLI's cache is not used after the API has rejected it, not even for a
+// later refresh.
 func TestRefusedCachedKey(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -246,17 +248,23 @@ func TestRefusedCachedKey(t *testing.T) {
 		}
 		return httpmock.NewJsonResponse(200, issued(6))
 	})
-	cache := NewCache(newProfile(w.system, "p"), nil)
-	for _, step := range []struct{ stale, want int }{{0, 5}, {5, 6}, {0, 6}} {
-		stale := none
-		if step.stale != 0 {
-			stale = keyOf(step.stale)
+	synctest.Test(t, func(t *testing.T) {
+		cache := NewCache(newProfile(w.system, "p"), nil)
+		for _, step := range []struct {
+			wait        time.Duration
+			stale, want int
+		}{{0, 0, 5}, {0, 5, 6}, {0, 0, 6}, {2 * time.Hour, 0, 6}} {
+			time.Sleep(step.wait)
+			stale := none
+			if step.stale != 0 {
+				stale = keyOf(step.stale)
+			}
+			if key, _, err := cache.Get(t.Context(), stale); key != keyOf(step.want) || err != nil {
+				t.Error(step, key.AccessKeyID, err)
+			}
 		}
-		if key, _, err := cache.Get(t.Context(), stale); key != keyOf(step.want) || err != nil {
-			t.Error(step, key.AccessKeyID, err)
+		if r := cache.Report(); time.Until(r.Expires) < 59*time.Minute || r.Kind != "OAuth" {
+			t.Errorf("%+v", r)
 		}
-	}
-	if r := cache.Report(); time.Until(r.Expires) < 59*time.Minute || r.Kind != "OAuth" {
-		t.Errorf("%+v", r)
-	}
+	})
 }

@@ -235,6 +235,7 @@ func TestParseErrorResponse(t *testing.T) {
 		"numbers":           {`{"Code":500,"RequestId":12345678901234567890,"Message":true}`, ErrorResponse{Code: "500", Message: "true", RequestID: "12345678901234567890"}, true},
 		"odd kinds":         {`{"Code":"C","Message":{"a":1},"HostId":[1],"Recommend":null}`, ErrorResponse{Code: "C", RequestID: id}, true},
 		"description":       {`{"Code":"C","Description":"D"}`, ErrorResponse{Code: "C", Message: "D", RequestID: id}, true},
+		"code of success":   {`{"Code":"OK","Message":"M"}`, ErrorResponse{Code: "OK", Message: "M", RequestID: id}, true}, // the status is 400
 		"no code":           {`{"Message":"M"}`, ErrorResponse{Message: "M", RequestID: id}, true},
 		"xml":               {`<?xml version="1.0"?><Error><RequestId>R</RequestId><HostId>H</HostId><Code>C</Code><Message>a &lt; b</Message></Error>`, ErrorResponse{Code: "C", Message: "a < b", RequestID: "R", HostID: "H"}, true},
 		"xml of success":    {`<DescribeInstancesResponse><RequestId>R</RequestId></DescribeInstancesResponse>`, ErrorResponse{RequestID: id}, false},

@@ -68,6 +68,19 @@ func TestClockIsLearnedWithoutRetry(t *testing.T) {
 	})
 }
 
+// TestClockIsNotLearnedFromOtherErrors checks that the clock offset depends only on responses that reject the timestamp.
+func TestClockIsNotLearnedFromOtherErrors(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		g := newRig(func(int, *http.Request) (*http.Response, error) {
+			return respond(503, "", "Date", time.Now().Add(time.Hour).UTC().Format(http.TimeFormat)), nil
+		}, nil)
+		if _, err := g.Do(t.Context(), call()); err == nil || g.ClockOffset() != 0 {
+			t.Errorf("error %v, offset %v", err, g.ClockOffset())
+		}
+	})
+}
+
 func TestClock(t *testing.T) {
 	t.Parallel()
 	const minute, hour = time.Minute, time.Hour

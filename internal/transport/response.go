@@ -228,7 +228,6 @@ func signatureAdvice(message, query, otherwise string) string {
 	if err != nil || !strings.Contains(message, begin) {
 		return otherwise
 	}
-	params.Del("Signature")
 	if strings.Contains(message, signer.StringToSign(http.MethodPost, params)) {
 		return "the access key secret is wrong"
 	}

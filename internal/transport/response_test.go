@@ -124,6 +124,7 @@ func TestErrorDocument(t *testing.T) {
 		{`"Success"`, `"done"`, false},
 		{`""`, `"successful"`, false},
 		{`"InternalError"`, ``, false}, // a successful response may have a member named Code
+		{``, `"told"`, false},
 		{`null`, `"told"`, false},
 		{`"InternalError"`, `null`, false},
 		{`"InternalError"`, `"told"`, true},

@@ -120,6 +120,34 @@ func TestMaxElapsed(t *testing.T) {
 	}
 }
 
+// TestOutageAfterThrottling checks a call that fails, is throttled, and then fails again. By default, the second failure
+// begins a new outage. MaxElapsed limits the time since the first failure.
+func TestOutageAfterThrottling(t *testing.T) {
+	t.Parallel()
+	for _, maxElapsed := range []time.Duration{0, 10 * time.Second} {
+		synctest.Test(t, func(t *testing.T) {
+			g := newRig(func(n int, _ *http.Request) (*http.Response, error) {
+				switch {
+				case n == 2 && maxElapsed == 0:
+					return respond(400, codeBody("Throttling"), "x-acs-retry-after", "40000"), nil
+				case n == 2:
+					return respond(400, codeBody("Throttling"), "x-acs-retry-after", "8000"), nil
+				case n == 4 && maxElapsed == 0:
+					return respond(200, good), nil
+				}
+				return respond(503, ""), nil
+			}, func(c *Config) { c.Retry = Policy{MaxElapsed: maxElapsed} })
+			c := call()
+			c.Patient = true
+			_, err := g.Do(t.Context(), c)
+			last := g.times[len(g.times)-1].Sub(g.times[0])
+			if (err == nil) != (maxElapsed == 0) || len(g.times) < 4 || maxElapsed > 0 && last > maxElapsed {
+				t.Errorf("MaxElapsed %v: %d requests, the last after %v, error %v", maxElapsed, len(g.times), last, err)
+			}
+		})
+	}
+}
+
 // TestChangesAreNotRepeated checks that a change is retried only if the failed attempt cannot have taken effect or the
 // request has a ClientToken.
 func TestChangesAreNotRepeated(t *testing.T) {
