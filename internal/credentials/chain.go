@@ -135,7 +135,7 @@ func (s *system) profileLink(ctx context.Context, refused signer.Credentials) (f
 		return foundKey{}, notConfigured("disabled by ALIBABA_CLOUD_CLI_PROFILE_DISABLED")
 	}
 	key, err := s.cliProfileKey(ctx, "", refused)
-	if err != nil && !isNotConfigured(err) && ctx.Err() == nil {
+	if err != nil && !isNotConfigured(err) {
 		err = fmt.Errorf("%w (to skip CLI profiles, set ALIBABA_CLOUD_CLI_PROFILE_DISABLED=true)", err)
 	}
 	return key, err

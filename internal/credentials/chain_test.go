@@ -107,6 +107,7 @@ func (w *world) serveMetadata(role string, n int) {
 // TestChainOrder checks that each credentials source takes precedence over all later sources.
 func TestChainOrder(t *testing.T) {
 	t.Parallel()
+	kinds := []string{"StsToken", "OIDC", "StsToken", "EcsRamRole", "EcsRamRole", "CredentialsURI"}
 	for i, want := range []string{"environment", "OIDC role", "CLI profile", "profile file", "instance role", "credentials URI"} {
 		t.Run(want, func(t *testing.T) {
 			t.Parallel()
@@ -145,7 +146,7 @@ func TestChainOrder(t *testing.T) {
 				t.Fatal(key.AccessKeyID, err)
 			}
 			report := chain.Report()
-			if n := len(report.Links); n != i+1 || report.Links[i].Name != want || report.Links[i].Err != nil || report.Kind == "" {
+			if n := len(report.Links); n != i+1 || report.Links[i].Name != want || report.Links[i].Err != nil || report.Kind != kinds[i] {
 				t.Errorf("%+v", report)
 			}
 			for _, l := range report.Links[:i] {
@@ -171,6 +172,13 @@ func TestChainDoesNotPassOverABrokenLink(t *testing.T) {
 			w.set("ALIBABA_CLOUD_ACCESS_KEY_ID", "id", "ALIBABA_CLOUD_ACCESS_KEY_SECRET", "planted\n")
 		}, "line break"},
 		"OIDC without a role": {func(w *world) { w.set("ALIBABA_CLOUD_OIDC_TOKEN_FILE", "/x") }, "not all set"},
+		"OIDC without a provider": {func(w *world) {
+			w.set("ALIBABA_CLOUD_OIDC_TOKEN_FILE", "/x", "ALIBABA_CLOUD_ROLE_ARN", "r")
+		}, "not all set"},
+		"OIDC without a token": {func(w *world) {
+			w.set("ALIBABA_CLOUD_OIDC_PROVIDER_ARN", "p", "ALIBABA_CLOUD_ROLE_ARN", "r")
+		}, "not all set"},
+		"only an OIDC token": {func(w *world) { w.set("ALIBABA_CLOUD_OIDC_TOKEN", "planted") }, "not all set"},
 		"OIDC without its file": {func(w *world) {
 			w.set("ALIBABA_CLOUD_OIDC_TOKEN_FILE", "/does/not/exist", "ALIBABA_CLOUD_ROLE_ARN", "r", "ALIBABA_CLOUD_OIDC_PROVIDER_ARN", "p")
 		}, "/does/not/exist does not exist"},
@@ -181,6 +189,10 @@ func TestChainDoesNotPassOverABrokenLink(t *testing.T) {
 		"an expired login": {func(w *world) {
 			w.config(`{"current":"p","profiles":[{"name":"p","mode":"CloudSSO","cloud_sso_sign_in_url":"https://x","cloud_sso_account_id":"1","cloud_sso_access_config":"c","access_token":"planted","cloud_sso_access_token_expire":1}]}`)
 		}, "log in with the CLI again"},
+		"a profile's role without metadata": {func(w *world) {
+			w.set("ALIBABA_CLOUD_ECS_METADATA_DISABLED", "true")
+			w.config(`{"current":"p","profiles":[{"name":"p","mode":"EcsRamRole"}]}`)
+		}, "disabled by ALIBABA_CLOUD_ECS_METADATA_DISABLED"},
 		"a broken CLI file":  {func(w *world) { w.config(`{"current":"planted",`) }, "not valid JSON"},
 		"a broken ini file":  {func(w *world) { w.write("[default]\nplanted\n", ".alibabacloud", "credentials") }, "line 2"},
 		"an ini file's type": {func(w *world) { w.write("[default]\ntype=rsa_key_pair\n", ".alibabacloud", "credentials") }, "type is not supported"},
@@ -197,6 +209,20 @@ func TestChainDoesNotPassOverABrokenLink(t *testing.T) {
 			}
 			checkText(t, err)
 		})
+	}
+}
+
+// TestChainSkipsEmptyProfiles checks that a profile without a key, such as the CLI's initial profile, does not end the
+// search.
+func TestChainSkipsEmptyProfiles(t *testing.T) {
+	t.Parallel()
+	for _, profile := range []string{`{"name":"p"}`, `{"name":"p","mode":"AK"}`} {
+		w := newWorld(t, "ALIBABA_CLOUD_CREDENTIALS_URI", "http://localhost:1/")
+		w.config(profilesJSON(profile))
+		w.serve(http.MethodGet, "http://localhost:1/", 200, issued(1))
+		if key, err := newChain(w.system).Credentials(t.Context()); key != keyOf(1) || err != nil {
+			t.Errorf("%s: %q, %v", profile, key.AccessKeyID, err)
+		}
 	}
 }
 
@@ -360,6 +386,11 @@ func TestChainWithoutTheNamedProfile(t *testing.T) {
 		if key, err := newChain(w.system).Credentials(t.Context()); err == nil || !strings.Contains(err.Error(), "ALIBABA_CLOUD_PROFILE is production") {
 			t.Errorf("%s: %v, %v", name, key, err)
 		}
+	}
+	w := newWorld(t, "ALIBABA_CLOUD_PROFILE", "production")
+	w.write("[production]\ntype = access_key\naccess_key_id = id1\naccess_key_secret = secret1\n", ".alibabacloud", "credentials")
+	if key, err := newChain(w.system).Credentials(t.Context()); key.AccessKeyID != "id1" || err != nil {
+		t.Errorf("a section with the name of the profile: %v, %v", key, err)
 	}
 }
 

@@ -78,11 +78,8 @@ type span struct{ start, end int }
 // and the last member with that name is used. For an array, name is the index of an element.
 func memberOf(content []byte, at span, name string) (found span, ok bool) {
 	dec := json.NewDecoder(bytes.NewReader(content[at.start:at.end]))
-	open, err := dec.Token()
-	if err != nil || open != json.Delim('{') && open != json.Delim('[') {
-		return span{}, false
-	}
-	for i := 0; dec.More(); i++ {
+	open, _ := dec.Token()
+	for i := 0; dec.More(); i++ { // no iterations if the value is neither an object nor an array
 		key := strconv.Itoa(i)
 		if open == json.Delim('{') {
 			token, err := dec.Token()

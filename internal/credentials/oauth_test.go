@@ -242,10 +242,31 @@ func TestRefusedLogin(t *testing.T) {
 	}
 }
 
+// TestReplaceLoginKeepsUnusualFiles checks that replaceLogin returns an error if it cannot replace exactly the login.
+func TestReplaceLoginKeepsUnusualFiles(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ content, access string }{
+		"not JSON":                   {`{`, "a"},
+		"no such profile":            {profilesJSON(`{"name":"q"}`), "a"},
+		"a member in another case":   {profilesJSON(`{"name":"p","OAuth_Access_Token":"b"}`), "a"},
+		"profiles in another case":   {`{"profiles":[{"name":"q"}],"PROFILES":[{"name":"q"},{"name":"p"}]}`, "a"},
+		"a login that is not UTF-8":  {profilesJSON(`{"name":"p"}`), "\xff"},
+		"a profile that is a number": {profilesJSON(`7`), "a"},
+	} {
+		if edited, err := replaceLogin([]byte(c.content), "p", oauthToken{c.access, "r", 1}); !errors.Is(err, errLayout) {
+			t.Errorf("%s: %s, %v", name, edited, err)
+		}
+	}
+	if _, err := replaceLogin([]byte(profilesJSON(`{"name":"p"}`)), "p", oauthToken{"a", "r", 1}); err != nil {
+		t.Error(err)
+	}
+}
+
 // FuzzReplaceLogin checks that replaceLogin changes nothing except the login in any configuration file.
 func FuzzReplaceLogin(f *testing.F) {
 	f.Add([]byte(expiredLogin), "p", "access", "refresh")
 	f.Add([]byte(profilesJSON(`{"name":"p","oauth_access_token":"a","OAuth_Access_Token":"b"}`)), "p", "\"\\\n<", "é\u2028")
+	f.Add([]byte(profilesJSON(`null`)), "", "a", "b")
 	f.Add([]byte(`{"profiles":[null,{"name":"p"}],"PROFILES":[{"name":"p"}]}`), "p", "a", "b")
 	f.Fuzz(func(t *testing.T, content []byte, name, access, refresh string) {
 		before := bytes.Clone(content)

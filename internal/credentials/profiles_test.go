@@ -174,7 +174,9 @@ func TestProfileNames(t *testing.T) {
 	if region, err := w.region("none"); region != "" || err != nil {
 		t.Error(region, err)
 	}
-	w.set("ALIBABA_CLOUD_PROFILE", "q", "ALIBABA_CLOUD_REGION_ID", "cn-env")
+	w.set("ALIBABA_CLOUD_PROFILE", "q")
+	check("", 2, "cn-2")
+	w.set("ALIBABA_CLOUD_REGION_ID", "cn-env")
 	check("", 2, "cn-env")
 	check("p", 1, "cn-1")
 	if region, err := w.region("none"); region != "cn-env" || err != nil {

@@ -48,7 +48,7 @@ func TestOwnClient(t *testing.T) {
 	}
 }
 
-// TestConnections checks that each of several parallel workers opens only one connection. The server does not respond
+// TestConnections checks that each of several parallel workers opens about one connection. The server does not respond
 // until all workers are connected.
 func TestConnections(t *testing.T) {
 	t.Parallel()
@@ -85,7 +85,7 @@ func TestConnections(t *testing.T) {
 		}
 		wg.Wait()
 		t.Logf("%d workers opened %d connections", workers, opened.Load())
-		if n := int(opened.Load()); n > workers+1 {
+		if n := int(opened.Load()); n > workers*3/2+1 { // on a busy machine, net/http may fail to reuse a connection
 			t.Errorf("%d workers opened %d connections", workers, n)
 		}
 		tr.CloseIdleConnections()

@@ -88,6 +88,7 @@ func TestMaxElapsed(t *testing.T) {
 		"a page by default":                  {patient: true, last: defaultPatience},
 		"the server asks for more":           {policy: Policy{MaxElapsed: 5 * time.Second}, retryAfter: "6", last: 0, requests: 1},
 		"the server asks for less":           {policy: Policy{MaxElapsed: 5 * time.Second}, retryAfter: "4", last: 5 * time.Second, requests: 2},
+		"the server asks for exactly that":   {policy: Policy{MaxElapsed: 5 * time.Second}, retryAfter: "5", last: 5 * time.Second, requests: 2},
 		"the server asks, no limit is given": {retryAfter: "20", last: 20 * time.Second, requests: 2},
 	} {
 		t.Run(name, func(t *testing.T) {
