@@ -10,8 +10,8 @@ import (
 	"testing/iotest"
 )
 
-// TestNoMoreThanTheLimitIsRead checks that a body is read only up to the size limit, and that a page is not read at all
-// if its declared size is larger.
+// TestNoMoreThanTheLimitIsRead checks that a body is read only up to the size limit and then closed. A page is not read
+// at all if its declared size is larger.
 func TestNoMoreThanTheLimitIsRead(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -19,18 +19,22 @@ func TestNoMoreThanTheLimitIsRead(t *testing.T) {
 		length int64
 		most   int
 	}{{200, -1, 32 << 20}, {200, 32<<20 + 1, 0}, {500, -1, 1 << 20}, {500, 1<<20 + 1, 1 << 20}, {404, 1 << 40, 1 << 20}} {
-		read := 0
+		read, closed := 0, false
 		g := newRig(func(int, *http.Request) (*http.Response, error) {
 			resp := respond(c.status, "")
-			resp.ContentLength, resp.Body = c.length, io.NopCloser(readerFunc(func(b []byte) (int, error) {
+			body := readerFunc(func(b []byte) (int, error) {
 				read += len(b)
 				return len(b), nil
-			}))
+			})
+			resp.ContentLength, resp.Body = c.length, struct {
+				io.Reader
+				closerFunc
+			}{body, func() error { closed = true; return nil }}
 			return resp, nil
 		}, func(cfg *Config) { cfg.Retry.MaxAttempts = 1 })
 		// The last Read may fill the rest of a reused buffer.
-		if _, err := g.Do(t.Context(), call()); err == nil || read < c.most || read > c.most+keepBuffer {
-			t.Errorf("status %d, Content-Length %d: %d bytes read, error %v", c.status, c.length, read, err)
+		if _, err := g.Do(t.Context(), call()); err == nil || read < c.most || read > c.most+keepBuffer || !closed {
+			t.Errorf("status %d, Content-Length %d: %d bytes read, closed %v, error %v", c.status, c.length, read, closed, err)
 		}
 	}
 }

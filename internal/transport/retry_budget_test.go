@@ -131,6 +131,29 @@ func TestRetryBudgetWhileUp(t *testing.T) {
 	}
 }
 
+// TestProbes checks the pauses between probes while the service is down, and that retries are sent immediately when it
+// responds.
+func TestProbes(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := Policy{MinDelay: time.Second, MaxDelay: time.Second}
+		var o outage
+		o.reportFault(p)
+		for i := range 3 {
+			start := time.Now()
+			if err := o.await(t.Context(), p, start, start.Add(time.Hour)); err != nil || time.Since(start) < 2*time.Second/3 || time.Since(start) > time.Second {
+				t.Errorf("probe %d: await returned %v after %v", i+1, err, time.Since(start))
+			}
+			o.reportFault(p)
+		}
+		o.reportResponse()
+		start := time.Now()
+		if err := o.await(t.Context(), p, start, start.Add(time.Hour)); err != nil || time.Since(start) != 0 {
+			t.Errorf("after a response, await returned %v after %v", err, time.Since(start))
+		}
+	})
+}
+
 // TestAwait checks when await returns and with which error.
 func TestAwait(t *testing.T) {
 	t.Parallel()
@@ -165,6 +188,11 @@ func TestAwait(t *testing.T) {
 		}
 		if err.Error() == "" || ContextError(ctx).Error() != "context canceled: cause" {
 			t.Errorf("%v", ContextError(ctx))
+		}
+		ctx, cancel = context.WithCancel(t.Context())
+		cancel()
+		if text := ContextError(ctx).Error(); text != "context canceled" {
+			t.Errorf("without a cause, the error is %q", text)
 		}
 	})
 }

@@ -262,6 +262,9 @@ func TestContext(t *testing.T) {
 				if n := len(g.requests); n != c.attempts {
 					t.Errorf("%d requests were sent", n)
 				}
+				if strings.HasSuffix(name, "in the credentials") && !strings.Contains(err.Error(), "while waiting for credentials: ") {
+					t.Errorf("%v does not mention the credentials", err)
+				}
 				cancel(nil)
 			})
 		})
