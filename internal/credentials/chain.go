@@ -207,11 +207,11 @@ func (c *Chain) store(current int, key foundKey, links []LinkReport) signer.Cred
 	return key.Credentials
 }
 
-// refreshTime returns the time at which a key must be refreshed. Even a key that seems to have expired is used for a
-// while, because the local clock may be wrong.
+// refreshTime returns the time at which a key must be refreshed. A key whose expiration time is unknown is used for a
+// while. So is a key that seems to have expired, because the local clock may be wrong.
 func refreshTime(key foundKey) time.Time {
 	left := time.Until(key.expires)
-	if key.expires.IsZero() || left <= 0 {
+	if left <= 0 {
 		return time.Now().Add(recheckAfter)
 	}
 	return time.Now().Add(left - min(refreshBefore, left/4))

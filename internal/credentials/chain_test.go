@@ -8,7 +8,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -193,9 +195,10 @@ func TestChainDoesNotPassOverABrokenLink(t *testing.T) {
 			w.set("ALIBABA_CLOUD_ECS_METADATA_DISABLED", "true")
 			w.config(`{"current":"p","profiles":[{"name":"p","mode":"EcsRamRole"}]}`)
 		}, "disabled by ALIBABA_CLOUD_ECS_METADATA_DISABLED"},
-		"a broken CLI file":  {func(w *world) { w.config(`{"current":"planted",`) }, "not valid JSON"},
-		"a broken ini file":  {func(w *world) { w.write("[default]\nplanted\n", ".alibabacloud", "credentials") }, "line 2"},
-		"an ini file's type": {func(w *world) { w.write("[default]\ntype=rsa_key_pair\n", ".alibabacloud", "credentials") }, "type is not supported"},
+		"how to skip profiles": {func(w *world) { w.config(`{`) }, "to skip CLI profiles, set ALIBABA_CLOUD_CLI_PROFILE_DISABLED=true"},
+		"a broken CLI file":    {func(w *world) { w.config(`{"current":"planted",`) }, "not valid JSON"},
+		"a broken ini file":    {func(w *world) { w.write("[default]\nplanted\n", ".alibabacloud", "credentials") }, "line 2"},
+		"an ini file's type":   {func(w *world) { w.write("[default]\ntype=rsa_key_pair\n", ".alibabacloud", "credentials") }, "type is not supported"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -346,6 +349,66 @@ func TestChainKeepsTheAccount(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestChainRefreshesFromOneSource checks that a refresh uses only the source of the current key. A failure of that
+// source is an error, even if it is no longer configured. After that, the Chain searches all sources.
+func TestChainRefreshesFromOneSource(t *testing.T) {
+	t.Parallel()
+	profile := func(w *world, n int) {
+		w.config(profilesJSON(fmt.Sprintf(`{"name":"p","mode":"AK","access_key_id":"id%d","access_key_secret":"secret%[1]d"}`, n)))
+	}
+	environment := func(w *world, id string) {
+		w.set("ALIBABA_CLOUD_ACCESS_KEY_ID", id, "ALIBABA_CLOUD_ACCESS_KEY_SECRET", id)
+	}
+	for name, c := range map[string]struct {
+		first, second, third func(w *world)
+		text, last           string // the error of the third call, and the id of the key that the fourth call returns
+	}{
+		"CLI profile": {
+			func(w *world) { profile(w, 1) },
+			func(w *world) { profile(w, 2); environment(w, "id9") },
+			func(w *world) { w.set("ALIBABA_CLOUD_CONFIG_FILE", "/does/not/exist") },
+			"CLI profile: /does/not/exist does not exist", "id9",
+		},
+		"environment": {
+			func(w *world) { environment(w, "id1") },
+			func(w *world) { environment(w, "id2"); profile(w, 9) },
+			func(w *world) { environment(w, "") },
+			"environment: ALIBABA_CLOUD_ACCESS_KEY_ID is not set", "id9",
+		},
+	} {
+		w := newWorld(t)
+		synctest.Test(t, func(t *testing.T) {
+			chain := newChain(w.system)
+			for i, step := range []struct {
+				change   func(w *world)
+				id, text string
+			}{{c.first, "id1", ""}, {c.second, "id2", ""}, {c.third, "", c.text}, {func(*world) {}, c.last, ""}} {
+				step.change(w)
+				key, err := chain.Credentials(t.Context())
+				if key.AccessKeyID != step.id || (err == nil) != (step.text == "") || err != nil && err.Error() != step.text {
+					t.Errorf("%s, call %d: %q, %v", name, i+1, key.AccessKeyID, err)
+				}
+				time.Sleep(recheckAfter + time.Second)
+			}
+		})
+	}
+	failing := false
+	chain := &Chain{&chainState{current: -1, advice: NoKeyAdvice, links: []link{{"test", func(context.Context, signer.Credentials) (foundKey, error) {
+		if failing {
+			return foundKey{}, fmt.Errorf("STS: %w", errDown)
+		}
+		return foundKey{Credentials: keyOf(1)}, nil
+	}}}}}
+	synctest.Test(t, func(t *testing.T) {
+		_, _ = chain.Credentials(t.Context())
+		failing = true
+		time.Sleep(recheckAfter + time.Second)
+		if _, err := chain.Credentials(t.Context()); !errors.Is(err, errDown) {
+			t.Errorf("%v does not wrap the error of the source", err)
+		}
+	})
 }
 
 // TestReportIsMasked checks that the report of a Cache contains only masked errors.
@@ -605,6 +668,42 @@ func TestSTS(t *testing.T) {
 		if _, err := w.assumeRole(t.Context(), keyOf(7), bad); err == nil || !strings.Contains(err.Error(), text) {
 			t.Errorf("%v, want %s", err, text)
 		}
+	}
+}
+
+// TestOIDCRequest checks the request of AssumeRoleWithOIDC. It has no signature.
+func TestOIDCRequest(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	var form url.Values
+	w.servers.RegisterResponder(http.MethodPost, stsURL, func(r *http.Request) (*http.Response, error) {
+		body, err := io.ReadAll(r.Body)
+		if err == nil {
+			form, err = url.ParseQuery(string(body))
+		}
+		if err != nil {
+			return nil, err
+		}
+		return httpmock.NewJsonResponse(200, stsKey(1))
+	})
+	if key, err := w.assumeRoleWithOIDC(t.Context(), role{arn: "arn"}, "provider", "", w.write(" oidc-token\n", "token")); key.Credentials != keyOf(1) || err != nil {
+		t.Fatal(key.AccessKeyID, err)
+	}
+	if _, err := time.Parse(time.RFC3339, form.Get("Timestamp")); err != nil {
+		t.Error(err)
+	}
+	form.Del("Timestamp")
+	want := url.Values{
+		"Action": {"AssumeRoleWithOIDC"}, "Version": {"2015-04-01"}, "Format": {"JSON"}, "RoleArn": {"arn"}, "OIDCProviderArn": {"provider"},
+		"OIDCToken": {"oidc-token"}, "DurationSeconds": {"3600"}, "RoleSessionName": {"aliyun-ecs-sdk-go"},
+	}
+	if !maps.EqualFunc(form, want, slices.Equal) {
+		t.Errorf("%v, want %v", form, want)
+	}
+	// A profile with a security token signs AssumeRole with the token.
+	w.config(profilesJSON(`{"name":"p","mode":"RamRoleArn","access_key_id":"i","access_key_secret":"s","sts_token":"sts-token","ram_role_arn":"r"}`))
+	if _, err := newProfile(w.system, "p").Credentials(t.Context()); err != nil || form.Get("SecurityToken") != "sts-token" {
+		t.Errorf("%v, %v", form, err)
 	}
 }
 

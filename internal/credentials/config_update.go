@@ -82,8 +82,8 @@ func memberOf(content []byte, at span, name string) (found span, ok bool) {
 	for i := 0; dec.More(); i++ { // no iterations if the value is neither an object nor an array
 		key := strconv.Itoa(i)
 		if open == json.Delim('{') {
-			token, err := dec.Token()
-			if key, ok = token.(string); err != nil || !ok {
+			token, _ := dec.Token()
+			if key, ok = token.(string); !ok {
 				return span{}, false
 			}
 		}
@@ -153,7 +153,7 @@ func tryOpenLocked(path string) (*lockedFile, error) {
 // lock locks f and prepares f for update. It returns false if another process holds the lock, or if the path now refers
 // to a different file.
 func (f *lockedFile) lock() (bool, error) {
-	if locked, err := tryLock(f.file); err != nil || !locked {
+	if locked, err := tryLock(f.file); !locked {
 		return false, err
 	}
 	info, err := f.file.Stat()

@@ -201,6 +201,51 @@ func TestLoginIsNotRefreshedInVain(t *testing.T) {
 	}
 }
 
+// TestOpenLockedFails checks that an error other than a held lock is returned at once, and that the lock is then
+// released.
+func TestOpenLockedFails(t *testing.T) {
+	t.Parallel()
+	needFlock(t)
+	w := newWorld(t)
+	long := w.write("{}", strings.Repeat("x", 250)) // too long for the name of a temporary file
+	for path, want := range map[string]string{w.home: "is a directory", long: "the directory is not writable", w.write(strings.Repeat(" ", maxConfigFile+1), "large"): "larger than"} {
+		synctest.Test(t, func(t *testing.T) {
+			start := time.Now()
+			if _, err := openLocked(t.Context(), path); err == nil || !strings.Contains(err.Error(), want) || time.Since(start) != 0 {
+				t.Errorf("%v after %v, want %s", err, time.Since(start), want)
+			}
+		})
+	}
+	file, err := os.OpenFile(long, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = file.Close() }()
+	if locked, err := tryLock(file); !locked {
+		t.Errorf("the file is still locked: %v", err)
+	}
+}
+
+// TestLockOfAReplacedFile checks that a lock on a file does not count if another process has replaced the file.
+func TestLockOfAReplacedFile(t *testing.T) {
+	t.Parallel()
+	needFlock(t)
+	w := newWorld(t)
+	path := w.write("{}", "config.json")
+	file, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := &lockedFile{path: path, file: file}
+	defer f.close()
+	if err := os.Rename(w.write("{}", "new"), path); err != nil {
+		t.Fatal(err)
+	}
+	if current, err := f.lock(); current || err != nil {
+		t.Errorf("lock returned %v, %v", current, err)
+	}
+}
+
 // TestLoginIsStoredForACallerThatLeft checks that a new login is stored even if the caller's context is canceled.
 func TestLoginIsStoredForACallerThatLeft(t *testing.T) {
 	t.Parallel()

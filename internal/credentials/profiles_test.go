@@ -22,6 +22,11 @@ func profilesJSON(profiles ...string) string {
 
 const hour = `4102444800` // a time in the future, in Unix seconds
 
+// cachedOAuth returns a profile in OAuth mode with a valid login and the given further members.
+func cachedOAuth(members string) string {
+	return `{"name":"p","mode":"OAuth","oauth_site_type":"CN","oauth_access_token":"a","oauth_access_token_expire":` + hour + `,` + members + `}`
+}
+
 // TestProfileModes checks that every supported profile mode returns a key.
 func TestProfileModes(t *testing.T) {
 	t.Parallel()
@@ -52,6 +57,9 @@ func TestProfileModes(t *testing.T) {
 		"CloudSSO":                 {[]string{`{"name":"p","mode":"CloudSSO","cloud_sso_sign_in_url":"https://sso.example/start","cloud_sso_account_id":"1","cloud_sso_access_config":"c","access_token":"a","cloud_sso_access_token_expire":` + hour + `}`}, nil, 4, false},
 		"CloudSSO, cached":         {[]string{`{"name":"p","mode":"CloudSSO","access_key_id":"id5","access_key_secret":"secret5","sts_token":"token5","sts_expiration":` + hour + `}`}, nil, 5, false},
 		"OAuth":                    {[]string{`{"name":"p","mode":"OAuth","oauth_site_type":"cn","oauth_access_token":"a","oauth_access_token_expire":` + hour + `}`}, nil, 6, false},
+		"OAuth, cached, expired":   {[]string{cachedOAuth(`"access_key_id":"id5","access_key_secret":"secret5","sts_token":"token5","sts_expiration":1`)}, nil, 6, false},
+		"OAuth, cached, no token":  {[]string{cachedOAuth(`"access_key_id":"id5","access_key_secret":"secret5","sts_expiration":` + hour)}, nil, 6, false},
+		"OAuth, cached, malformed": {[]string{cachedOAuth(`"access_key_id":"id5","access_key_secret":"secret 5","sts_token":"token5","sts_expiration":` + hour)}, nil, 6, false},
 		"OAuth, cached":            {[]string{`{"name":"p","mode":"OAuth","access_key_id":"id5","access_key_secret":"secret5","sts_token":"token5","sts_expiration":` + hour + `}`}, nil, 5, false},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -80,6 +88,55 @@ func TestProfileModes(t *testing.T) {
 				t.Errorf("%+v", r)
 			}
 		})
+	}
+}
+
+// TestInferMode checks the mode of profiles that do not specify one.
+func TestInferMode(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		profile cliProfile
+		want    string
+	}{
+		{cliProfile{AccessKeyID: "i", AccessKeySecret: "s", StsToken: "t"}, "StsToken"},
+		{cliProfile{AccessKeyID: "i", AccessKeySecret: "s", StsToken: "t", RoleARN: "r"}, "StsToken"},
+		{cliProfile{AccessKeyID: "i", AccessKeySecret: "s", RoleARN: "r"}, "RamRoleArn"},
+		{cliProfile{AccessKeyID: "i", AccessKeySecret: "s", RoleName: "r"}, "AK"},
+		{cliProfile{AccessKeyID: "i"}, "AK"},
+		{cliProfile{AccessKeyID: "i", StsToken: "t"}, "AK"},
+		{cliProfile{AccessKeyID: "i", RoleARN: "r"}, "AK"},
+		{cliProfile{AccessKeySecret: "s"}, "AK"},
+		{cliProfile{AccessKeySecret: "s", StsToken: "t"}, "AK"},
+		{cliProfile{AccessKeySecret: "s", RoleARN: "r"}, "AK"},
+		{cliProfile{StsToken: "t", RoleARN: "r"}, ""},
+		{cliProfile{RoleName: "r", ProcessCommand: "c"}, "EcsRamRole"},
+		{cliProfile{ProcessCommand: "c", SignInURL: "u"}, "External"},
+		{cliProfile{OIDCProviderARN: "p", OIDCTokenFile: "f", SignInURL: "u"}, "OIDC"},
+		{cliProfile{OIDCProviderARN: "p"}, ""},
+		{cliProfile{OIDCTokenFile: "f"}, ""},
+		{cliProfile{SignInURL: "u"}, "CloudSSO"},
+		{cliProfile{}, ""},
+	} {
+		if got := c.profile.inferMode(); got != c.want {
+			t.Errorf("%+v: %q, want %q", c.profile, got, c.want)
+		}
+	}
+}
+
+// TestSourceProfiles checks the maximum length of a chain of source profiles.
+func TestSourceProfiles(t *testing.T) {
+	t.Parallel()
+	for length, ok := range map[int]bool{maxSources: true, maxSources + 1: false} {
+		w := newWorld(t)
+		w.serve(http.MethodPost, stsURL, 200, stsKey(1))
+		var profiles []string
+		for i := range length - 1 {
+			profiles = append(profiles, fmt.Sprintf(`{"name":"p%d","mode":"ChainableRamRoleArn","source_profile":"p%d","ram_role_arn":"r"}`, i, i+1))
+		}
+		w.config(profilesJSON(append(profiles, fmt.Sprintf(`{"name":"p%d","mode":"AK","access_key_id":"i","access_key_secret":"s"}`, length-1))...))
+		if key, err := newProfile(w.system, "p0").Credentials(t.Context()); (err == nil) != ok || ok && key != keyOf(1) {
+			t.Errorf("%d profiles: %q, %v", length, key.AccessKeyID, err)
+		}
 	}
 }
 
