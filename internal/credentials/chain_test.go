@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"maps"
+	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -16,6 +18,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -254,6 +257,9 @@ func TestChainFindsNothing(t *testing.T) {
 			t.Errorf("%s is missing in %s", l.name, text)
 		}
 	}
+	if got := chain.Report().Links; len(got) != len(chain.links) || slices.ContainsFunc(got, func(l LinkReport) bool { return l.Err == nil }) {
+		t.Errorf("%+v", got)
+	}
 	w.set("HOME", "", "USERPROFILE", "", "ALIBABA_CLOUD_CLI_PROFILE_DISABLED", "true", "ALIBABA_CLOUD_ECS_METADATA_DISABLED", "TRUE")
 	_, err = chain.Credentials(t.Context())
 	for _, part := range []string{"disabled by ALIBABA_CLOUD_CLI_PROFILE_DISABLED", "HOME is not set", "disabled by ALIBABA_CLOUD_ECS_METADATA_DISABLED"} {
@@ -414,19 +420,23 @@ func TestChainRefreshesFromOneSource(t *testing.T) {
 // TestReportIsMasked checks that the report of a Cache contains only masked errors.
 func TestReportIsMasked(t *testing.T) {
 	t.Parallel()
-	cache := NewCache(&Chain{&chainState{current: -1, links: []link{
+	chain := &Chain{&chainState{current: -1, links: []link{
 		{"first", func(context.Context, signer.Credentials) (foundKey, error) {
 			return foundKey{}, notConfigured("planted")
 		}},
 		{"second", func(context.Context, signer.Credentials) (foundKey, error) {
 			return foundKey{Credentials: keyOf(1)}, nil
 		}},
-	}}}, func(error, ...signer.Credentials) error { return errors.New("masked") })
+	}}}
+	cache := NewCache(chain, func(error, ...signer.Credentials) error { return errors.New("masked") })
 	if _, err := cache.Credentials(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if l := cache.Report().Links; len(l) != 2 || l[0].Err == nil || l[0].Err.Error() != "masked" || l[1].Err != nil {
 		t.Errorf("%+v", l)
+	}
+	if l := chain.Report().Links; l[0].Err.Error() != "planted" {
+		t.Errorf("the report of the Cache changed the report of the Chain: %v", l[0].Err)
 	}
 }
 
@@ -506,9 +516,37 @@ func TestInstanceRole(t *testing.T) {
 		want    int
 		text    string
 	}{
-		"the attached role":    {func(w *world) { w.serveMetadata("r", 1) }, 1, ""},
-		"the role by its name": {func(w *world) { w.serveMetadata("named", 1); w.set("ALIBABA_CLOUD_ECS_METADATA", "named") }, 1, ""},
-		"no role":              {func(w *world) { w.serveMetadata("r", 1); w.serve(http.MethodGet, metadataRole, 404, "planted") }, 0, "HTTP 404"},
+		"the attached role": {func(w *world) { w.serveMetadata("r", 1) }, 1, ""},
+		"the role by its name": {func(w *world) {
+			w.serveMetadata("named", 1)
+			w.serve(http.MethodGet, metadataRole, 404, "")
+			w.set("ALIBABA_CLOUD_ECS_METADATA", "named")
+		}, 1, ""},
+		"the longest role name":    {func(w *world) { w.serveMetadata(strings.Repeat("r", 64), 1) }, 1, ""},
+		"a role name that is long": {func(w *world) { w.serveMetadata(strings.Repeat("r", 65), 1) }, 0, "reported no RAM role"},
+		"an unusual role name":     {func(w *world) { w.serveMetadata("r~", 1) }, 1, ""},
+		"an empty role name":       {func(w *world) { w.serveMetadata("", 1) }, 0, "reported no RAM role"},
+		"a role name with a blank": {func(w *world) { w.serveMetadata("a b", 1) }, 0, "reported no RAM role"},
+		"a role name, not ASCII":   {func(w *world) { w.serveMetadata("\u00e9", 1) }, 0, "reported no RAM role"},
+		"half a key": {func(w *world) {
+			w.serveMetadata("r", 1)
+			w.serve(http.MethodGet, metadataRole+"r", 200, map[string]string{"Code": "Success", "AccessKeyId": "planted"})
+		}, 0, "no key"},
+		"a key without success": {func(w *world) {
+			w.serveMetadata("r", 1)
+			key := issued(1)
+			key["Code"] = "Failed"
+			w.serve(http.MethodGet, metadataRole+"r", 200, key)
+		}, 0, "no key"},
+		"an empty token": {func(w *world) {
+			w.servers.RegisterResponder(http.MethodPut, metadataToken, httpmock.NewStringResponder(200, " "))
+			w.set("ALIBABA_CLOUD_IMDSV1_DISABLED", "true")
+		}, 0, "no token"},
+		"a token, not ASCII": {func(w *world) {
+			w.servers.RegisterResponder(http.MethodPut, metadataToken, httpmock.NewStringResponder(200, "\u00e9"))
+			w.set("ALIBABA_CLOUD_IMDSV1_DISABLED", "true")
+		}, 0, "no token"},
+		"no role": {func(w *world) { w.serveMetadata("r", 1); w.serve(http.MethodGet, metadataRole, 404, "planted") }, 0, "HTTP 404"},
 		"a role of many lines": {func(w *world) {
 			w.serveMetadata("r", 1)
 			w.servers.RegisterResponder("GET", metadataRole, httpmock.NewStringResponder(200, "a\nb"))
@@ -607,8 +645,11 @@ func TestCredentialsURI(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
+			closed := true
 			w.servers.RegisterResponder(http.MethodGet, "http://localhost:1/key", func(*http.Request) (*http.Response, error) {
+				closed = false
 				res := httpmock.NewStringResponse(c.status, c.body)
+				res.Body = closer{res.Body, &closed}
 				res.Header.Set("Location", "http://localhost:1/elsewhere")
 				return res, nil
 			})
@@ -616,8 +657,74 @@ func TestCredentialsURI(t *testing.T) {
 			if err == nil || !strings.Contains(err.Error(), c.text) {
 				t.Fatalf("%v, want %s", err, c.text)
 			}
+			if !closed {
+				t.Error("the body of the response was not closed")
+			}
 			checkText(t, err)
 		})
+	}
+}
+
+// closer is a body that records that it was closed.
+type closer struct {
+	io.Reader
+	closed *bool
+}
+
+func (c closer) Close() error { *c.closed = true; return nil }
+
+// TestFetchError checks the messages for failed requests, and which of them mean that there was no connection.
+func TestFetchError(t *testing.T) {
+	t.Parallel()
+	call := func(number syscall.Errno) error { return os.NewSyscallError("call", number) }
+	for name, c := range map[string]struct {
+		err          error
+		text         string
+		is           error
+		noConnection bool
+	}{
+		"refused":         {&net.OpError{Op: "dial", Err: call(syscall.ECONNREFUSED)}, "no connection: connection refused", syscall.ECONNREFUSED, true},
+		"unreachable":     {&net.OpError{Op: "dial", Err: errors.New("planted")}, "no connection: the host cannot be reached", nil, true},
+		"dial timeout":    {&net.OpError{Op: "dial", Err: os.ErrDeadlineExceeded}, "no connection: the host cannot be reached", nil, true},
+		"unknown host":    {&net.DNSError{Err: "planted"}, "no connection: the host name cannot be resolved", nil, true},
+		"reset":           {&net.OpError{Op: "read", Err: call(syscall.ECONNRESET)}, "the connection failed: connection reset by peer", syscall.ECONNRESET, false},
+		"read timeout":    {&net.OpError{Op: "read", Err: os.ErrDeadlineExceeded}, "no response within 1s", os.ErrDeadlineExceeded, false},
+		"unknown issuer":  {x509.UnknownAuthorityError{}, "not trusted", nil, false},
+		"another host":    {x509.HostnameError{Certificate: &x509.Certificate{}}, "not trusted", nil, false},
+		"out of date":     {x509.CertificateInvalidError{Reason: x509.Expired}, "not trusted", nil, false},
+		"end of file":     {io.EOF, "closed before", nil, false},
+		"cut off":         {io.ErrUnexpectedEOF, "closed before", nil, false},
+		"malformed":       {errors.New("planted"), "not valid HTTP", nil, false},
+		"read, malformed": {&net.OpError{Op: "read", Err: errors.New("planted")}, "not valid HTTP", nil, false},
+	} {
+		err := fetchError(t.Context(), fmt.Errorf("wrapped: %w", c.err), time.Second)
+		if !strings.Contains(err.Error(), c.text) || c.is != nil && !errors.Is(err, c.is) || errors.Is(err, errNoConnection) != c.noConnection {
+			t.Errorf("%s: %v", name, err)
+		}
+		checkText(t, err)
+	}
+}
+
+// TestSTSEndpoints checks the STS endpoint of each region.
+func TestSTSEndpoints(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		region, vpc, want string // vpc is ALIBABA_CLOUD_VPC_ENDPOINT_ENABLED; want is "" if the region is not valid
+	}{
+		{"", "", "sts.aliyuncs.com"},
+		{"", "true", "sts.aliyuncs.com"},
+		{"az-09", "", "sts.az-09.aliyuncs.com"},
+		{"az-09", "true", "sts-vpc.az-09.aliyuncs.com"},
+		{"CN", "", ""},
+		{"cn:1", "", ""},
+		{"cn/1", "", ""},
+		{"cn`1", "", ""},
+		{"cn{1", "", ""},
+	} {
+		w := newWorld(t, "ALIBABA_CLOUD_STS_REGION", c.region, "ALIBABA_CLOUD_VPC_ENDPOINT_ENABLED", c.vpc)
+		if got, _, err := w.roleRequest(role{arn: "r"}); got != c.want || (err == nil) != (c.want != "") {
+			t.Errorf("%+v: %q, %v", c, got, err)
+		}
 	}
 }
 

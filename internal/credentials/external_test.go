@@ -19,6 +19,7 @@ func TestSplitCommand(t *testing.T) {
 		{`tool "" ''`, false, []string{"tool", "", ""}, ""},
 		{`to"o"l a\ b \"c`, false, []string{"tool", "a b", `"c`}, ""},
 		{`tool "\$a \n \" \\" '\n'`, false, []string{"tool", `$a \n " \`, `\n`}, ""},
+		{`tool \" a`, false, []string{"tool", `"`, "a"}, ""},
 		{"tool a\\\nb", false, []string{"tool", "ab"}, ""},
 		{`C:\bin\tool.exe "C:\Program Files\x" "\""`, true, []string{`C:\bin\tool.exe`, `C:\Program Files\x`, `"`}, ""},
 		{`tool \`, true, []string{"tool", `\`}, ""},

@@ -52,7 +52,11 @@ func TestExternal(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
+			start := time.Now()
 			got, err := externalKey(t.Context(), script(t, c.text))
+			if took := time.Since(start); took > 15*time.Second {
+				t.Errorf("the command took %v", took)
+			}
 			if got.Credentials != c.want || (err == nil) != (c.message == "") || err != nil && !strings.Contains(err.Error(), c.message) {
 				t.Fatalf("%q %v, want %s", got.AccessKeyID, err, c.message)
 			}
@@ -70,6 +74,15 @@ func TestExternal(t *testing.T) {
 			t.Errorf("%s: %v", command, err)
 		}
 		checkText(t, err)
+	}
+}
+
+// TestHomeFile checks that the home directory is HOME, whatever other systems use.
+func TestHomeFile(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "USERPROFILE", "")
+	if got, want := w.homeFile("x"), filepath.Join(w.home, "x"); got != want {
+		t.Errorf("%s, want %s", got, want)
 	}
 }
 

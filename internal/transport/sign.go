@@ -70,7 +70,7 @@ func (s *callState) reportToScope(res attemptResult) {
 func (s *callState) currentKey(ctx context.Context) (signer.Credentials, *attemptResult) {
 	key, warning, err := s.t.cfg.Credentials(ctx, s.stale)
 	switch {
-	case err != nil && ctx.Err() != nil:
+	case ctx.Err() != nil:
 		res := s.contextResult(ctx)
 		res.err = fmt.Errorf("while waiting for credentials: %w", res.err)
 		return key, &res
@@ -80,7 +80,7 @@ func (s *callState) currentKey(ctx context.Context) (signer.Credentials, *attemp
 			class |= Unavailable
 		}
 		return key, &attemptResult{err: fmt.Errorf("no credentials: %w", notOfContext(err)), class: class, final: true}
-	case s.stale != (signer.Credentials{}) && key == s.stale: // the provider has no other key
+	case key == s.stale: // the provider has no other key
 		res := s.last
 		res.sent, res.final = false, true
 		return key, &res

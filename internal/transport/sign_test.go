@@ -114,6 +114,8 @@ func TestCredentialsUnreachable(t *testing.T) {
 		"no key":    {errors.New("no key in the profile"), Credentials},
 		"bad file":  {fmt.Errorf("profile: %w", io.ErrUnexpectedEOF), Credentials},
 		"refused":   {fmt.Errorf("STS: %w", syscall.ECONNREFUSED), Credentials | Unavailable},
+		"reset":     {fmt.Errorf("STS: %w", syscall.ECONNRESET), Credentials | Unavailable},
+		"no file":   {fmt.Errorf("profile: %w", syscall.ENOENT), Credentials},
 		"dial":      {&net.OpError{Op: "dial", Err: errors.New("no route")}, Credentials | Unavailable},
 		"no host":   {&net.DNSError{Err: "no such host", IsNotFound: true}, Credentials | Unavailable},
 		"timeout":   {fmt.Errorf("metadata: %w", context.DeadlineExceeded), Credentials | Unavailable},
@@ -138,6 +140,25 @@ type saysUnavailable bool
 func (saysUnavailable) Error() string { return "provider failed" }
 
 func (s saysUnavailable) Unavailable() bool { return bool(s) }
+
+// TestKey checks that Key returns the key of the next request, or a *Failure.
+func TestKey(t *testing.T) {
+	t.Parallel()
+	var failure error
+	g := newRig(nil, func(c *Config) {
+		c.Credentials = func(context.Context, signer.Credentials) (signer.Credentials, error, error) {
+			return secretKey, nil, failure
+		}
+	})
+	if key, err := g.Key(t.Context()); key != secretKey || err != nil {
+		t.Errorf("%v, %v", key, err)
+	}
+	failure = errors.New("no key in the profile")
+	key, err := g.Key(t.Context())
+	if f, ok := asFailure(err); key != (signer.Credentials{}) || !ok || f.Class != Credentials || f.Attempts != 0 {
+		t.Errorf("%v, %v", key, err)
+	}
+}
 
 // TestResponsesThatEndThrottling checks after which responses to a probe several requests are sent at the same time. A
 // response that does not come from the API, or a failure of the service, says nothing about the quota.
