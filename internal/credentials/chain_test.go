@@ -199,6 +199,7 @@ func TestChainDoesNotPassOverABrokenLink(t *testing.T) {
 			w.config(`{"current":"p","profiles":[{"name":"p","mode":"EcsRamRole"}]}`)
 		}, "disabled by ALIBABA_CLOUD_ECS_METADATA_DISABLED"},
 		"how to skip profiles": {func(w *world) { w.config(`{`) }, "to skip CLI profiles, set ALIBABA_CLOUD_CLI_PROFILE_DISABLED=true"},
+		"metadata fails":       {func(w *world) { w.serve(http.MethodGet, metadataRole, 500, "planted") }, "HTTP 500: try again later"},
 		"a broken CLI file":    {func(w *world) { w.config(`{"current":"planted",`) }, "not valid JSON"},
 		"a broken ini file":    {func(w *world) { w.write("[default]\nplanted\n", ".alibabacloud", "credentials") }, "line 2"},
 		"an ini file's type":   {func(w *world) { w.write("[default]\ntype=rsa_key_pair\n", ".alibabacloud", "credentials") }, "type is not supported"},
@@ -542,6 +543,10 @@ func TestInstanceRole(t *testing.T) {
 			w.servers.RegisterResponder(http.MethodPut, metadataToken, httpmock.NewStringResponder(200, " "))
 			w.set("ALIBABA_CLOUD_IMDSV1_DISABLED", "true")
 		}, 0, "no token"},
+		"a token, blank": {func(w *world) {
+			w.servers.RegisterResponder(http.MethodPut, metadataToken, httpmock.NewStringResponder(200, "a b"))
+			w.set("ALIBABA_CLOUD_IMDSV1_DISABLED", "true")
+		}, 0, "no token"},
 		"a token, not ASCII": {func(w *world) {
 			w.servers.RegisterResponder(http.MethodPut, metadataToken, httpmock.NewStringResponder(200, "\u00e9"))
 			w.set("ALIBABA_CLOUD_IMDSV1_DISABLED", "true")
@@ -630,6 +635,8 @@ func TestCredentialsURI(t *testing.T) {
 		body      string
 	}{
 		"no scheme":   {"localhost:1/planted", "not an http or https URL", 0, ""},
+		"no host":     {"http:///planted", "not an http or https URL", 0, ""},
+		"FTP":         {"ftp://localhost:1/planted", "not an http or https URL", 0, ""},
 		"a file":      {"file:///planted", "not an http or https URL", 0, ""},
 		"unparsable":  {"http://x/%zzplanted", "not an http or https URL", 0, ""},
 		"no server":   {"http://other:1/planted", "closed before", 0, ""},

@@ -22,6 +22,7 @@ func TestSplitCommand(t *testing.T) {
 		{`tool \" a`, false, []string{"tool", `"`, "a"}, ""},
 		{"tool a\\\nb", false, []string{"tool", "ab"}, ""},
 		{`C:\bin\tool.exe "C:\Program Files\x" "\""`, true, []string{`C:\bin\tool.exe`, `C:\Program Files\x`, `"`}, ""},
+		{`tool a\"b c"`, true, []string{"tool", `a\b c`}, ""},
 		{`tool \`, true, []string{"tool", `\`}, ""},
 		{``, false, nil, "is empty"},
 		{`""`, false, nil, "is empty"},

@@ -27,6 +27,26 @@ func cachedOAuth(members string) string {
 	return `{"name":"p","mode":"OAuth","oauth_site_type":"CN","oauth_access_token":"a","oauth_access_token_expire":` + hour + `,` + members + `}`
 }
 
+// cloudSSO returns a profile in CloudSSO mode with the given members and a login that is valid for a long time.
+func cloudSSO(members string) string {
+	return `{"name":"p","mode":"CloudSSO","cloud_sso_access_token_expire":` + hour + `,` + members + `}`
+}
+
+// TestRejectedCloudSSOLogin checks that the error advises a new login if the sign-in service rejects the access token.
+func TestRejectedCloudSSOLogin(t *testing.T) {
+	t.Parallel()
+	for status, advice := range map[int]bool{401: true, 403: true, 500: false} {
+		w := newWorld(t)
+		w.config(profilesJSON(cloudSSO(`"cloud_sso_sign_in_url":"https://sso.example/start","cloud_sso_account_id":"1","cloud_sso_access_config":"c","access_token":"planted"`)))
+		w.serve(http.MethodPost, "https://sso.example/cloud-credentials", status, "planted")
+		_, err := newProfile(w.system, "p").Credentials(t.Context())
+		if err == nil || !strings.Contains(err.Error(), fmt.Sprint("HTTP ", status)) || strings.Contains(err.Error(), "log in with the CLI again") != advice {
+			t.Errorf("%d: %v", status, err)
+		}
+		checkText(t, err)
+	}
+}
+
 // TestProfileModes checks that every supported profile mode returns a key.
 func TestProfileModes(t *testing.T) {
 	t.Parallel()
@@ -178,6 +198,12 @@ func TestProfileErrors(t *testing.T) {
 		"UTF-16":             {"\xff\xfe{\x00", "not valid JSON"},
 		"CloudSSO, expired":  {profilesJSON(`{"name":"p","mode":"CloudSSO","cloud_sso_sign_in_url":"https://planted","cloud_sso_account_id":"1","cloud_sso_access_config":"c","access_token":"planted","cloud_sso_access_token_expire":1}`), "log in with the CLI again"},
 		"CloudSSO, http":     {profilesJSON(`{"name":"p","mode":"CloudSSO","cloud_sso_sign_in_url":"http://planted","cloud_sso_account_id":"1","cloud_sso_access_config":"c","access_token":"planted","cloud_sso_access_token_expire":` + hour + `}`), "not an https URL"},
+		"SSO, no URL":        {profilesJSON(cloudSSO(`"cloud_sso_account_id":"1","cloud_sso_access_config":"c","access_token":"planted"`)), "cloud_sso_access_config is empty"},
+		"SSO, no ID":         {profilesJSON(cloudSSO(`"cloud_sso_sign_in_url":"https://x","cloud_sso_access_config":"c","access_token":"planted"`)), "cloud_sso_access_config is empty"},
+		"SSO, no config":     {profilesJSON(cloudSSO(`"cloud_sso_sign_in_url":"https://x","cloud_sso_account_id":"1","access_token":"planted"`)), "cloud_sso_access_config is empty"},
+		"SSO, no token":      {profilesJSON(cloudSSO(`"cloud_sso_sign_in_url":"https://x","cloud_sso_account_id":"1","cloud_sso_access_config":"c"`)), "log in with the CLI again"},
+		"SSO, no host":       {profilesJSON(cloudSSO(`"cloud_sso_sign_in_url":"https:///planted","cloud_sso_account_id":"1","cloud_sso_access_config":"c","access_token":"planted"`)), "not an https URL"},
+		"SSO, bad URL":       {profilesJSON(cloudSSO(`"cloud_sso_sign_in_url":"https://x/%zz","cloud_sso_account_id":"1","cloud_sso_access_config":"c","access_token":"planted"`)), "not an https URL"},
 		"OAuth, no site":     {profilesJSON(`{"name":"p","mode":"OAuth","oauth_site_type":"planted"}`), "neither CN nor INTL"},
 		"OAuth, logged out":  {profilesJSON(`{"name":"p","mode":"OAuth","oauth_site_type":"CN"}`), "the login has expired: log in with the CLI again"},
 		"External, nothing":  {profilesJSON(`{"name":"p","mode":"External"}`), "process_command is empty"},
