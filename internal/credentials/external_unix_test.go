@@ -77,6 +77,35 @@ func TestExternal(t *testing.T) {
 	}
 }
 
+// TestOwnerIsKept checks that a configuration file of another user or group still belongs to them after an update.
+func TestOwnerIsKept(t *testing.T) {
+	t.Parallel()
+	needFlock(t)
+	if os.Getuid() != 0 {
+		t.Skip("only root may change the owner of a file")
+	}
+	for _, owner := range [][2]int{{0, 0}, {12345, 0}, {0, 12346}} {
+		w := newWorld(t)
+		path := w.config("{}")
+		if err := os.Chown(path, owner[0], owner[1]); err != nil {
+			t.Fatal(err)
+		}
+		file, err := openLocked(t.Context(), path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = file.update(func([]byte) ([]byte, error) { return []byte("[]"), nil })
+		file.close()
+		info, statErr := os.Stat(path)
+		if err != nil || statErr != nil {
+			t.Fatal(err, statErr)
+		}
+		if s, ok := info.Sys().(*syscall.Stat_t); !ok || int(s.Uid) != owner[0] || int(s.Gid) != owner[1] {
+			t.Errorf("%+v, want owner %v", info.Sys(), owner)
+		}
+	}
+}
+
 // TestHomeFile checks that the home directory is HOME, whatever other systems use.
 func TestHomeFile(t *testing.T) {
 	t.Parallel()

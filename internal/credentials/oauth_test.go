@@ -268,17 +268,42 @@ func TestLoginIsStoredForACallerThatLeft(t *testing.T) {
 	}
 }
 
+// TestLoginValid checks until when an access token is used.
+func TestLoginValid(t *testing.T) {
+	t.Parallel()
+	now := time.Now().Unix()
+	for token, want := range map[oauthToken]bool{
+		{access: "a", expires: now + 90}:  true,
+		{access: "a", expires: now + 30}:  false,
+		{access: "a", expires: 0}:         false,
+		{access: "", expires: now + 3600}: false,
+	} {
+		if token.valid() != want {
+			t.Errorf("%+v: %v", token, !want)
+		}
+	}
+}
+
 // TestRefusedLogin checks the error if the sign-in service rejects the refresh token.
 func TestRefusedLogin(t *testing.T) {
 	t.Parallel()
 	needFlock(t)
-	for status, body := range map[int]string{400: "planted", 200: `{"access_token":"planted"}`} {
+	for _, c := range []struct {
+		status int
+		body   string
+	}{
+		{400, "planted"},
+		{200, "planted"},
+		{200, `{"access_token":"planted"}`},
+		{200, `{"refresh_token":"planted"}`},
+		{200, `{"access_token":"planted","refresh_token":"planted","expires_in":"planted"}`},
+	} {
 		w := newWorld(t)
-		w.servers.RegisterResponder(http.MethodPost, "https://oauth.aliyun.com/v1/token", httpmock.NewStringResponder(status, body))
+		w.servers.RegisterResponder(http.MethodPost, "https://oauth.aliyun.com/v1/token", httpmock.NewStringResponder(c.status, c.body))
 		path := w.config(expiredLogin)
 		_, err := newProfile(w.system, "p").Credentials(t.Context())
 		if err == nil || !strings.Contains(err.Error(), "log in with the CLI again") {
-			t.Errorf("%d: %v", status, err)
+			t.Errorf("%d %s: %v", c.status, c.body, err)
 		}
 		checkText(t, err)
 		if data, _ := os.ReadFile(path); string(data) != expiredLogin {

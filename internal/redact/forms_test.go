@@ -116,6 +116,44 @@ func TestTransformations(t *testing.T) {
 	}
 }
 
+// TestUnescapeOne checks which escapes are decoded.
+func TestUnescapeOne(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]struct {
+		plain string
+		n     int
+	}{
+		"%41":            {"A", 3},
+		"%c3%a9":         {"\xc3", 3},
+		"%4":             {},
+		"%":              {},
+		"%zz":            {},
+		`\u00e9x`:        {"é", 6},
+		`\u004`:          {},
+		`\u004z`:         {},
+		`\x41`:           {"A", 4},
+		`\x4`:            {},
+		`\x4z`:           {},
+		`\n`:             {" ", 2},
+		`\f`:             {" ", 2},
+		`\/x`:            {"/", 2},
+		`\'`:             {"'", 2},
+		`\`:              {},
+		`\q`:             {},
+		"&amp;x":         {"&", 5},
+		"&#43;":          {"+", 5},
+		"&;":             {},
+		"&amp":           {},
+		"&unknown;":      {},
+		"&             ": {},
+		"a":              {},
+	} {
+		if plain, n := unescapeOne([]byte(text)); plain != want.plain || n != want.n {
+			t.Errorf("%q: %q, %d, want %q, %d", text, plain, n, want.plain, want.n)
+		}
+	}
+}
+
 // TestShortSecrets checks that a short secret is masked only as a whole, and that a very short secret is not masked
 // at all.
 func TestShortSecrets(t *testing.T) {

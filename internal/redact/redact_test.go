@@ -121,6 +121,9 @@ func TestLine(t *testing.T) {
 			t.Errorf("%s: %q, want %q", name, got, c.want)
 		}
 	}
+	if got := s.Excerpt("a\r\n \x00 b", 99); got != "a b" {
+		t.Errorf("Excerpt: %q", got)
+	}
 	// Text without secrets is shortened, even beyond the part that is searched.
 	for text, want := range map[string]string{"text": "text", strings.Repeat("x", 20<<10): "xxxxxxx…"} {
 		if line, excerpt := s.Line(text, 10), s.Excerpt(text, 10); line != want || excerpt != want {
