@@ -284,6 +284,17 @@ func TestLoginValid(t *testing.T) {
 	}
 }
 
+// TestStoredLogin checks the error if the profile of a login has changed.
+func TestStoredLogin(t *testing.T) {
+	t.Parallel()
+	for _, profile := range []string{`{"name":"q"}`, `{"name":"p","oauth_refresh_token":"planted","oauth_access_token_expire":"planted"}`} {
+		token, err := storedLogin("path", []byte(profilesJSON(profile)), "p")
+		if token != (oauthToken{}) || err == nil || !strings.Contains(err.Error(), "removed or changed") {
+			t.Errorf("%s: %+v, %v", profile, token, err)
+		}
+	}
+}
+
 // TestRefusedLogin checks the error if the sign-in service rejects the refresh token.
 func TestRefusedLogin(t *testing.T) {
 	t.Parallel()

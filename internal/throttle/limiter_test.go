@@ -57,6 +57,24 @@ func TestWaitedLeavesOutTheLimiter(t *testing.T) {
 	})
 }
 
+// TestLimiterWhilePaced checks that requests are paced even if the limiter permits them immediately.
+func TestLimiterWhilePaced(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := closedThrottle(t, time.Second)
+		c.Report(mustAdmit(t, c), Accepted, 0)
+		start := time.Now()
+		for range 5 {
+			if _, err := c.Admit(t.Context(), 0, func(context.Context) error { return nil }); err != nil {
+				t.Error(err)
+			}
+		}
+		if took := time.Since(start); took < 300*time.Millisecond || took > 3*time.Second {
+			t.Errorf("5 requests were admitted within %v", took)
+		}
+	})
+}
+
 // TestLimiterFails checks that Admit returns the limiter's error and that the next caller is not blocked.
 func TestLimiterFails(t *testing.T) {
 	t.Parallel()

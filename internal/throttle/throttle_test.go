@@ -319,6 +319,32 @@ func TestThrottleCancelledWaiters(t *testing.T) {
 	})
 }
 
+// TestThrottleDeadlineBehindOthers checks that a caller in the middle of the queue fails as soon as it is known that no
+// request can be sent before its deadline.
+func TestThrottleDeadlineBehindOthers(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		th := closedThrottle(t, time.Second)
+		probe := mustAdmit(t, th)
+		start := time.Now()
+		front, leave := context.WithCancel(t.Context())
+		var wg sync.WaitGroup
+		wg.Go(func() { _, _ = th.Admit(front, 0, nil) })
+		synctest.Wait()
+		wg.Go(func() {
+			defer leave()
+			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+			defer cancel()
+			if _, err := th.Admit(ctx, 0, nil); !errors.Is(err, ErrPastDeadline) || time.Since(start) != 2*time.Second {
+				t.Errorf("Admit returned %v after %v", err, time.Since(start))
+			}
+		})
+		time.Sleep(2 * time.Second)
+		th.Report(probe, Throttled, time.Minute)
+		wg.Wait()
+	})
+}
+
 func TestThrottleWaitTooLong(t *testing.T) {
 	t.Parallel()
 	within := func(d time.Duration) func(*testing.T, *Control) error {
