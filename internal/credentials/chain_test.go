@@ -526,7 +526,10 @@ func TestInstanceRole(t *testing.T) {
 		"the longest role name":    {func(w *world) { w.serveMetadata(strings.Repeat("r", 64), 1) }, 1, ""},
 		"a role name that is long": {func(w *world) { w.serveMetadata(strings.Repeat("r", 65), 1) }, 0, "reported no RAM role"},
 		"an unusual role name":     {func(w *world) { w.serveMetadata("r~", 1) }, 1, ""},
-		"an empty role name":       {func(w *world) { w.serveMetadata("", 1) }, 0, "reported no RAM role"},
+		"an empty role name": {func(w *world) {
+			w.serveMetadata("r", 1)
+			w.servers.RegisterResponder(http.MethodGet, metadataRole, httpmock.NewStringResponder(200, "\n"))
+		}, 0, "reported no RAM role"},
 		"a role name with a blank": {func(w *world) { w.serveMetadata("a b", 1) }, 0, "reported no RAM role"},
 		"a role name, not ASCII":   {func(w *world) { w.serveMetadata("\u00e9", 1) }, 0, "reported no RAM role"},
 		"half a key": {func(w *world) {

@@ -90,6 +90,11 @@ func TestReadBody(t *testing.T) {
 	if cap(buf) > firstBuffer {
 		t.Errorf("%d bytes allocated for an empty body", cap(buf))
 	}
+	// The buffer grows with the body, not to the limit.
+	buf, _ = readBody(nil, &http.Response{Body: io.NopCloser(bytes.NewReader(make([]byte, 200<<10))), ContentLength: -1}, maxBody)
+	if len(buf) != 200<<10 || cap(buf) > firstBuffer {
+		t.Errorf("%d bytes allocated for a body of %d bytes", cap(buf), len(buf))
+	}
 }
 
 // TestBufferList checks which buffers are kept and in which order they are reused.

@@ -40,7 +40,7 @@ func TestCallersClient(t *testing.T) {
 func TestOwnClient(t *testing.T) {
 	t.Parallel()
 	tr := New(Config{}).http.Transport.(*http.Transport)
-	if tr == http.DefaultTransport || tr.TLSClientConfig.MinVersion != 0x303 || tr.TLSHandshakeTimeout == 0 || tr.MaxResponseHeaderBytes != maxHeader || tr.HTTP2.SendPingTimeout == 0 || tr.HTTP2.PingTimeout == 0 || tr.HTTP2.SendPingTimeout+tr.HTTP2.PingTimeout > defaultAttemptTimeout {
+	if tr == http.DefaultTransport || tr.TLSClientConfig.MinVersion != 0x303 || tr.TLSHandshakeTimeout == 0 || tr.MaxResponseHeaderBytes != 1<<20 || tr.HTTP2.SendPingTimeout == 0 || tr.HTTP2.PingTimeout == 0 || tr.HTTP2.SendPingTimeout+tr.HTTP2.PingTimeout > defaultAttemptTimeout {
 		t.Errorf("%+v", tr)
 	}
 	if d := NewDialer(); d.Timeout > 5*time.Second || d.FallbackDelay < 0 {
