@@ -288,6 +288,7 @@ func TestRetryAfter(t *testing.T) {
 		"other case":         {h(user, "limit:10, remain:0, timeleft: 1500"), 1500 * time.Millisecond, 0},
 		"the one used up":    {h(userAPI, "Limit:10,Remain:0,TimeLeft:1500", user, "Limit:1000,Remain:900,TimeLeft:40000"), 1500 * time.Millisecond, 0},
 		"the later of two":   {h(userAPI, "Remain:0,TimeLeft:1500", user, "Remain:0,TimeLeft:2500"), 2500 * time.Millisecond, 0},
+		"neither used up":    {h(userAPI, "Remain:5,TimeLeft:2500", user, "Remain:9,TimeLeft:1500"), 2500 * time.Millisecond, 0},
 		"none used up":       {h(userAPI, "Limit:10,Remain:5,TimeLeft:1500"), 1500 * time.Millisecond, 0},
 		"said otherwise too": {h(userAPI, "Limit:10,Remain:5,TimeLeft:9000", "x-acs-retry-after", "100"), 100 * time.Millisecond, 100 * time.Millisecond},
 		"garbage":            {h(userAPI, ",,:,TimeLeft,:5,TimeLeft:,"), 0, 0},
