@@ -4,21 +4,16 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"maps"
-	"net"
 	"net/http"
-	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -683,61 +678,6 @@ type closer struct {
 
 func (c closer) Close() error { *c.closed = true; return nil }
 
-// TestFetchError checks the messages for failed requests, and which of them mean that there was no connection.
-func TestFetchError(t *testing.T) {
-	t.Parallel()
-	call := func(number syscall.Errno) error { return os.NewSyscallError("call", number) }
-	for name, c := range map[string]struct {
-		err          error
-		text         string
-		is           error
-		noConnection bool
-	}{
-		"refused":         {&net.OpError{Op: "dial", Err: call(syscall.ECONNREFUSED)}, "no connection: connection refused", syscall.ECONNREFUSED, true},
-		"unreachable":     {&net.OpError{Op: "dial", Err: errors.New("planted")}, "no connection: the host cannot be reached", nil, true},
-		"dial timeout":    {&net.OpError{Op: "dial", Err: os.ErrDeadlineExceeded}, "no connection: the host cannot be reached", nil, true},
-		"unknown host":    {&net.DNSError{Err: "planted"}, "no connection: the host name cannot be resolved", nil, true},
-		"reset":           {&net.OpError{Op: "read", Err: call(syscall.ECONNRESET)}, "the connection failed: connection reset by peer", syscall.ECONNRESET, false},
-		"read timeout":    {&net.OpError{Op: "read", Err: os.ErrDeadlineExceeded}, "no response within 1s", os.ErrDeadlineExceeded, false},
-		"unknown issuer":  {x509.UnknownAuthorityError{}, "not trusted", nil, false},
-		"another host":    {x509.HostnameError{Certificate: &x509.Certificate{}}, "not trusted", nil, false},
-		"out of date":     {x509.CertificateInvalidError{Reason: x509.Expired}, "not trusted", nil, false},
-		"end of file":     {io.EOF, "closed before", nil, false},
-		"cut off":         {io.ErrUnexpectedEOF, "closed before", nil, false},
-		"malformed":       {errors.New("planted"), "not valid HTTP", nil, false},
-		"read, malformed": {&net.OpError{Op: "read", Err: errors.New("planted")}, "not valid HTTP", nil, false},
-	} {
-		err := fetchError(t.Context(), fmt.Errorf("wrapped: %w", c.err), time.Second)
-		if !strings.Contains(err.Error(), c.text) || c.is != nil && !errors.Is(err, c.is) || errors.Is(err, errNoConnection) != c.noConnection {
-			t.Errorf("%s: %v", name, err)
-		}
-		checkText(t, err)
-	}
-}
-
-// TestSTSEndpoints checks the STS endpoint of each region.
-func TestSTSEndpoints(t *testing.T) {
-	t.Parallel()
-	for _, c := range []struct {
-		region, vpc, want string // vpc is ALIBABA_CLOUD_VPC_ENDPOINT_ENABLED; want is "" if the region is not valid
-	}{
-		{"", "", "sts.aliyuncs.com"},
-		{"", "true", "sts.aliyuncs.com"},
-		{"az-09", "", "sts.az-09.aliyuncs.com"},
-		{"az-09", "true", "sts-vpc.az-09.aliyuncs.com"},
-		{"CN", "", ""},
-		{"cn:1", "", ""},
-		{"cn/1", "", ""},
-		{"cn`1", "", ""},
-		{"cn{1", "", ""},
-	} {
-		w := newWorld(t, "ALIBABA_CLOUD_STS_REGION", c.region, "ALIBABA_CLOUD_VPC_ENDPOINT_ENABLED", c.vpc)
-		if got, _, err := w.roleRequest(role{arn: "r"}); got != c.want || (err == nil) != (c.want != "") {
-			t.Errorf("%+v: %q, %v", c, got, err)
-		}
-	}
-}
-
 // TestSTS checks the requests to STS, and checks that error codes of STS are translated to advice.
 func TestSTS(t *testing.T) {
 	t.Parallel()
@@ -785,42 +725,6 @@ func TestSTS(t *testing.T) {
 		if _, err := w.assumeRole(t.Context(), keyOf(7), bad); err == nil || !strings.Contains(err.Error(), text) {
 			t.Errorf("%v, want %s", err, text)
 		}
-	}
-}
-
-// TestOIDCRequest checks the request of AssumeRoleWithOIDC. It has no signature.
-func TestOIDCRequest(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	var form url.Values
-	w.servers.RegisterResponder(http.MethodPost, stsURL, func(r *http.Request) (*http.Response, error) {
-		body, err := io.ReadAll(r.Body)
-		if err == nil {
-			form, err = url.ParseQuery(string(body))
-		}
-		if err != nil {
-			return nil, err
-		}
-		return httpmock.NewJsonResponse(200, stsKey(1))
-	})
-	if key, err := w.assumeRoleWithOIDC(t.Context(), role{arn: "arn"}, "provider", "", w.write(" oidc-token\n", "token")); key.Credentials != keyOf(1) || err != nil {
-		t.Fatal(key.AccessKeyID, err)
-	}
-	if _, err := time.Parse(time.RFC3339, form.Get("Timestamp")); err != nil {
-		t.Error(err)
-	}
-	form.Del("Timestamp")
-	want := url.Values{
-		"Action": {"AssumeRoleWithOIDC"}, "Version": {"2015-04-01"}, "Format": {"JSON"}, "RoleArn": {"arn"}, "OIDCProviderArn": {"provider"},
-		"OIDCToken": {"oidc-token"}, "DurationSeconds": {"3600"}, "RoleSessionName": {"aliyun-ecs-sdk-go"},
-	}
-	if !maps.EqualFunc(form, want, slices.Equal) {
-		t.Errorf("%v, want %v", form, want)
-	}
-	// A profile with a security token signs AssumeRole with the token.
-	w.config(profilesJSON(`{"name":"p","mode":"RamRoleArn","access_key_id":"i","access_key_secret":"s","sts_token":"sts-token","ram_role_arn":"r"}`))
-	if _, err := newProfile(w.system, "p").Credentials(t.Context()); err != nil || form.Get("SecurityToken") != "sts-token" {
-		t.Errorf("%v, %v", form, err)
 	}
 }
 
