@@ -319,6 +319,25 @@ func TestThrottleCancelledWaiters(t *testing.T) {
 	})
 }
 
+// TestThrottleLateProbe checks that the response to a probe that timed out changes nothing after the next probe was
+// accepted.
+func TestThrottleLateProbe(t *testing.T) {
+	t.Parallel()
+	for _, outcome := range []Outcome{Accepted, Unknown} {
+		synctest.Test(t, func(t *testing.T) {
+			th := closedThrottle(t, time.Second)
+			late := mustAdmit(t, th)
+			th.Report(mustAdmit(t, th), Accepted, 0)
+			started, next := th.regrowthStart, th.nextSendTime()
+			time.Sleep(time.Second)
+			th.Report(late, outcome, 0)
+			if th.regrowthStart != started || th.nextSendTime() != next {
+				t.Errorf("outcome %d: the next request is delayed by %v", outcome, th.nextSendTime().Sub(next))
+			}
+		})
+	}
+}
+
 // TestThrottleDeadlineBehindOthers checks that a caller in the middle of the queue fails as soon as it is known that no
 // request can be sent before its deadline.
 func TestThrottleDeadlineBehindOthers(t *testing.T) {
