@@ -172,6 +172,9 @@ func TestChainDoesNotPassOverABrokenLink(t *testing.T) {
 			w.set("ALIBABA_CLOUD_ACCESS_KEY_ID", "id", "ALIBABA_CLOUD_ACCESS_KEY_SECRET", "planted\n")
 		}, "line break"},
 		"OIDC without a role": {func(w *world) { w.set("ALIBABA_CLOUD_OIDC_TOKEN_FILE", "/x") }, "not all set"},
+		"OIDC, but for the role": {func(w *world) {
+			w.set("ALIBABA_CLOUD_OIDC_TOKEN_FILE", "/x", "ALIBABA_CLOUD_OIDC_PROVIDER_ARN", "p")
+		}, "not all set"},
 		"OIDC without a provider": {func(w *world) {
 			w.set("ALIBABA_CLOUD_OIDC_TOKEN_FILE", "/x", "ALIBABA_CLOUD_ROLE_ARN", "r")
 		}, "not all set"},
