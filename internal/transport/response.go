@@ -216,7 +216,7 @@ func describeBody(status int, body []byte, r *redact.Redactor) string {
 	if len(body) == 0 {
 		return what + ", empty body"
 	}
-	return what + ", body begins: " + r.Excerpt(string(body[:min(len(body), 16<<10)]), 160)
+	return what + ", body begins: " + r.Excerpt(string(body), 160)
 }
 
 // signatureAdvice returns advice for a rejected signature. It compares the string to sign in the server's message with
