@@ -159,7 +159,7 @@ func TestCacheTimeline(t *testing.T) {
 			},
 			steps: []step{
 				{at: "0s", key: 1, took: "0s"},
-				{at: "10s", key: 1, took: "5s", text: "did not return within 5s"},
+				{at: "10s", limit: "1h", key: 1, took: "5s", text: "did not return within 5s"},
 				{at: "16s", key: 1, took: "0s"},
 				{at: "20s", key: 1, took: "0s", text: "did not return within 5s"},
 				{at: "41s", key: 3, took: "0s"},

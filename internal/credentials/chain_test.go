@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -540,6 +541,9 @@ func TestInstanceRole(t *testing.T) {
 			key["Code"] = "Failed"
 			w.serve(http.MethodGet, metadataRole+"r", 200, key)
 		}, 0, "no key"},
+		"no connection": {func(w *world) {
+			w.servers.RegisterResponder(http.MethodPut, metadataToken, httpmock.NewErrorResponder(&net.OpError{Op: "dial", Err: os.ErrDeadlineExceeded}))
+		}, 0, "cannot be reached (is this an ECS instance?)"},
 		"an empty token": {func(w *world) {
 			w.servers.RegisterResponder(http.MethodPut, metadataToken, httpmock.NewStringResponder(200, " "))
 			w.set("ALIBABA_CLOUD_IMDSV1_DISABLED", "true")

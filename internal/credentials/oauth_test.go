@@ -224,6 +224,18 @@ func TestOpenLockedFails(t *testing.T) {
 	if locked, err := tryLock(file); !locked {
 		t.Errorf("the file is still locked: %v", err)
 	}
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		if _, err := openLocked(t.Context(), long); err == nil || !strings.Contains(err.Error(), "keeps the file locked") || time.Since(start) != 15*time.Second {
+			t.Errorf("a held lock: %v after %v", err, time.Since(start))
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		start = time.Now()
+		if _, err := openLocked(ctx, long); !errors.Is(err, context.DeadlineExceeded) || time.Since(start) != time.Second {
+			t.Errorf("a held lock and a deadline: %v after %v", err, time.Since(start))
+		}
+	})
 }
 
 // TestLockOfAReplacedFile checks that a lock on a file does not count if another process has replaced the file.

@@ -3,6 +3,7 @@ package credentials
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -108,6 +109,29 @@ func TestProfileModes(t *testing.T) {
 				t.Errorf("%+v", r)
 			}
 		})
+	}
+}
+
+// TestProfileDefaults checks the values that are used if a configuration file does not contain them.
+func TestProfileDefaults(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "ALIBABA_CLOUD_ROLE_ARN", "env-role", "ALIBABA_CLOUD_OIDC_PROVIDER_ARN", "env-provider")
+	w.set("ALIBABA_CLOUD_OIDC_TOKEN_FILE", w.write("env-token", "token"))
+	w.servers.RegisterResponder(http.MethodPost, stsURL, func(r *http.Request) (*http.Response, error) {
+		body, err := io.ReadAll(r.Body)
+		for _, part := range []string{"RoleArn=env-role&", "OIDCProviderArn=env-provider&", "OIDCToken=env-token&"} {
+			if !strings.Contains(string(body), part) {
+				t.Errorf("%s is missing in %s", part, body)
+			}
+		}
+		if err != nil {
+			return nil, err
+		}
+		return httpmock.NewJsonResponse(200, stsKey(1))
+	})
+	w.config(`{"profiles":[{"name":"other","mode":"AK"},{"name":"default","mode":"OIDC"}]}`) // there is no current profile
+	if key, err := newProfile(w.system, "").Credentials(t.Context()); key != keyOf(1) || err != nil {
+		t.Errorf("%q, %v", key.AccessKeyID, err)
 	}
 }
 
