@@ -391,7 +391,8 @@ func TestRefreshContext(t *testing.T) {
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		if _, _, err := cache.Get(ctx, none); !errors.Is(err, context.Canceled) || p.calls.Load() != 2 {
+		_, _, err := cache.Get(ctx, none)
+		if synctest.Wait(); !errors.Is(err, context.Canceled) || p.calls.Load() != 2 {
 			t.Errorf("Get returned %v after %d provider calls", err, p.calls.Load())
 		}
 	})

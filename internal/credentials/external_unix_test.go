@@ -68,6 +68,9 @@ func TestExternal(t *testing.T) {
 			}
 		})
 	}
+	if key, err := externalKey(t.Context(), script(t, `[ "$1" = "a b" ] && echo '`+key+`'`)+` a\ b`); key.Credentials != keyOf(1) || err != nil {
+		t.Errorf("an escaped argument: %v", err)
+	}
 	for command, want := range map[string]string{"/does/not/exist planted": "no such file", "no-such-program-in-path": "not in PATH", "/": "not an executable"} {
 		_, err := externalKey(t.Context(), command)
 		if err == nil || !strings.Contains(err.Error(), want) {

@@ -107,6 +107,36 @@ func TestRetryBudget(t *testing.T) {
 	})
 }
 
+// TestRetryBudgetBounds checks that calls and responses do not extend the budget beyond retryBudget, and that one
+// response adds one retry.
+func TestRetryBudgetBounds(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		spent float64
+		add   func(*outage)
+		want  int
+	}{
+		"calls":        {0, func(o *outage) { o.addCall() }, retryBudget},
+		"responses":    {0, func(o *outage) { o.reportResponse() }, retryBudget},
+		"one response": {retryBudget + 99, func(o *outage) { o.reportResponse() }, 1},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			o := outage{spent: c.spent}
+			for range 100 {
+				c.add(&o)
+			}
+			o.reportFault(testPolicy)
+			retries := 0
+			for o.await(t.Context(), testPolicy, time.Now(), time.Now().Add(time.Second)) == nil {
+				retries++
+			}
+			if retries != c.want {
+				t.Errorf("%s: %d retries, want %d", name, retries, c.want)
+			}
+		})
+	}
+}
+
 // TestRetryBudgetWhileUp checks a retry without remaining budget. The retry must wait while the service is up, and must
 // fail when the service goes down.
 func TestRetryBudgetWhileUp(t *testing.T) {
