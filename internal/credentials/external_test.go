@@ -5,6 +5,20 @@ import (
 	"testing"
 )
 
+// TestLimitedBuffer checks that a limitedBuffer accepts exactly maxOutput bytes.
+func TestLimitedBuffer(t *testing.T) {
+	t.Parallel()
+	var b limitedBuffer
+	for range 2 {
+		if _, err := b.Write(make([]byte, maxOutput/2)); err != nil || b.overflow {
+			t.Errorf("after %d bytes: %v", b.data.Len(), err)
+		}
+	}
+	if _, err := b.Write([]byte{0}); err == nil || !b.overflow || b.data.Len() != maxOutput {
+		t.Errorf("%d bytes were written, error %v", b.data.Len(), err)
+	}
+}
+
 func TestSplitCommand(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {

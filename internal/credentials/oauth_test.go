@@ -296,6 +296,23 @@ func TestLoginValid(t *testing.T) {
 	}
 }
 
+// TestLoginThatCannotBeStored checks the error if the profile is removed while its login is being refreshed.
+func TestLoginThatCannotBeStored(t *testing.T) {
+	t.Parallel()
+	needFlock(t)
+	w := newWorld(t)
+	w.servers.RegisterResponder(http.MethodPost, "https://oauth.aliyun.com/v1/token", func(*http.Request) (*http.Response, error) {
+		w.config(profilesJSON(`{"name":"q"}`))
+		return httpmock.NewJsonResponse(200, map[string]any{"access_token": "planted", "refresh_token": "planted", "expires_in": 3600})
+	})
+	w.config(expiredLogin)
+	_, err := newProfile(w.system, "p").Credentials(t.Context())
+	if err == nil || !strings.Contains(err.Error(), "the refreshed login could not be stored") {
+		t.Error(err)
+	}
+	checkText(t, err)
+}
+
 // TestStoredLogin checks the error if the profile of a login has changed.
 func TestStoredLogin(t *testing.T) {
 	t.Parallel()
