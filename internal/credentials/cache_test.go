@@ -159,7 +159,7 @@ func TestCacheTimeline(t *testing.T) {
 			},
 			steps: []step{
 				{at: "0s", key: 1, took: "0s"},
-				{at: "10s", key: 1, took: "5s", text: "did not return within 5s"},
+				{at: "10s", limit: "1h", key: 1, took: "5s", text: "did not return within 5s"},
 				{at: "16s", key: 1, took: "0s"},
 				{at: "20s", key: 1, took: "0s", text: "did not return within 5s"},
 				{at: "41s", key: 3, took: "0s"},
@@ -202,6 +202,44 @@ func TestCacheTimeline(t *testing.T) {
 				{at: "10s", limit: "3s", key: 2, took: "1.5s", text: "did not return"},
 			},
 			calls: 3,
+		},
+		"ignores its cancellation": {
+			provide: func(_ context.Context, n int, _ time.Duration) (signer.Credentials, error) {
+				time.Sleep(3 * time.Second)
+				return keyOf(n), nil
+			},
+			steps: []step{{at: "0s", limit: "1s", took: "1s", text: "deadline"}, {at: "2s", key: 1, took: "1s"}},
+			calls: 1,
+		},
+		"is canceled although an earlier caller did not wait": {
+			provide: func(ctx context.Context, n int, _ time.Duration) (signer.Credentials, error) {
+				if n == 2 {
+					return none, sleep(ctx, 20*time.Second)
+				}
+				return keyOf(n), nil
+			},
+			steps: []step{
+				{at: "0s", key: 1, took: "0s"},
+				{at: "1s", key: 1, took: "5s", text: "within 5s"},
+				{at: "7s", stale: 1, limit: "2s", took: "2s", text: "deadline"},
+				{at: "10s", key: 3, took: "0s"},
+			},
+			calls: 3,
+		},
+		"is canceled twice, with a success in between": {
+			provide: func(ctx context.Context, n int, _ time.Duration) (signer.Credentials, error) {
+				if n%2 == 1 {
+					return none, sleep(ctx, 20*time.Second)
+				}
+				return keyOf(n), nil
+			},
+			steps: []step{
+				{at: "0s", limit: "1s", took: "1s", text: "deadline"},
+				{at: "2s", key: 2, took: "0s"},
+				{at: "3s", stale: 2, limit: "1s", took: "1s", text: "deadline"},
+				{at: "5s", key: 4, took: "0s"},
+			},
+			calls: 4,
 		},
 		"panics": {
 			provide: func(_ context.Context, n int, _ time.Duration) (signer.Credentials, error) {
@@ -308,6 +346,12 @@ func TestConcurrentCallersShareOneRefresh(t *testing.T) {
 		if n := p.calls.Load(); n != 3 {
 			t.Errorf("%d provider calls", n)
 		}
+		// Key 3 is rejected during a refresh that will return key 4. The refresh in progress suffices.
+		go func() { _, _ = cache.Credentials(t.Context()) }()
+		synctest.Wait()
+		if key, _, err := cache.Get(t.Context(), keyOf(3)); key != keyOf(4) || err != nil || p.calls.Load() != 4 {
+			t.Errorf("%v, %v after %d provider calls", key, err, p.calls.Load())
+		}
 	})
 }
 
@@ -347,7 +391,8 @@ func TestRefreshContext(t *testing.T) {
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		if _, _, err := cache.Get(ctx, none); !errors.Is(err, context.Canceled) || p.calls.Load() != 2 {
+		_, _, err := cache.Get(ctx, none)
+		if synctest.Wait(); !errors.Is(err, context.Canceled) || p.calls.Load() != 2 {
 			t.Errorf("Get returned %v after %d provider calls", err, p.calls.Load())
 		}
 	})
@@ -376,6 +421,31 @@ func TestSlowErrorTextHoldsNoLock(t *testing.T) {
 		}
 		time.Sleep(10 * time.Minute)
 	})
+}
+
+// TestProviderErrorsAreMasked checks that the last valid key, the rejected key and the key returned together with an
+// error are masked in the error.
+func TestProviderErrorsAreMasked(t *testing.T) {
+	t.Parallel()
+	p := &providerFunc{f: func(_ context.Context, n int) (signer.Credentials, error) {
+		if n == 1 {
+			return keyOf(1), nil
+		}
+		return keyOf(3), errors.New("secret1 secret2 secret3")
+	}}
+	cache := NewCache(p, func(err error, keys ...signer.Credentials) error {
+		text := err.Error()
+		for _, key := range keys {
+			if key != none {
+				text = strings.ReplaceAll(text, key.AccessKeySecret, "***")
+			}
+		}
+		return errors.New(text)
+	})
+	_, _, _ = cache.Get(t.Context(), none)
+	if key, warning, err := cache.Get(t.Context(), keyOf(2)); key != keyOf(1) || err != nil || warning == nil || warning.Error() != "*** *** ***" {
+		t.Errorf("%v, %v, %v", key, warning, err)
+	}
 }
 
 // TestRefreshTimeoutIsNotTheCallers checks that a refresh that times out does not look like an expired deadline of the
@@ -447,6 +517,9 @@ func TestStaticIsValidatedAndRedacted(t *testing.T) {
 	key.AccessKeySecret += "\n"
 	if _, err := NewCache(NewStatic(key), nil).Credentials(t.Context()); err == nil {
 		t.Error("a key with a line break was accepted")
+	}
+	if got := fmt.Sprintf("%v %q", cache, cache); got != `ecs.CredentialsProvider(*credentials.Static) "ecs.CredentialsProvider(*credentials.Static)"` {
+		t.Error(got)
 	}
 	holder := struct {
 		s *Static

@@ -127,7 +127,7 @@ func (s *system) cliProfileSource(ctx context.Context, rejected signer.Credentia
 		return foundKey{}, notConfigured("disabled by ALIBABA_CLOUD_CLI_PROFILE_DISABLED")
 	}
 	key, err := s.cliProfileKey(ctx, "", rejected)
-	if err != nil && !isNotConfigured(err) && ctx.Err() == nil {
+	if err != nil && !isNotConfigured(err) {
 		err = fmt.Errorf("%w (to skip CLI profiles, set ALIBABA_CLOUD_CLI_PROFILE_DISABLED=true)", err)
 	}
 	return key, err

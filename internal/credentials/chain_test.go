@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -107,6 +108,7 @@ func (w *world) serveMetadata(role string, n int) {
 // TestChainOrder checks that each credentials source takes precedence over all later sources.
 func TestChainOrder(t *testing.T) {
 	t.Parallel()
+	kinds := []string{"StsToken", "OIDC", "StsToken", "EcsRamRole", "EcsRamRole", "CredentialsURI"}
 	for i, want := range []string{"environment", "OIDC role", "CLI profile", "profile file", "instance role", "credentials URI"} {
 		t.Run(want, func(t *testing.T) {
 			t.Parallel()
@@ -145,7 +147,7 @@ func TestChainOrder(t *testing.T) {
 				t.Fatal(key.AccessKeyID, err)
 			}
 			report := chain.Report()
-			if n := len(report.Sources); n != i+1 || report.Sources[i].Name != want || report.Sources[i].Err != nil || report.Kind == "" {
+			if n := len(report.Sources); n != i+1 || report.Sources[i].Name != want || report.Sources[i].Err != nil || report.Kind != kinds[i] {
 				t.Errorf("%+v", report)
 			}
 			for _, s := range report.Sources[:i] {
@@ -171,6 +173,16 @@ func TestChainDoesNotPassOverABrokenLink(t *testing.T) {
 			w.set("ALIBABA_CLOUD_ACCESS_KEY_ID", "id", "ALIBABA_CLOUD_ACCESS_KEY_SECRET", "planted\n")
 		}, "line break"},
 		"OIDC without a role": {func(w *world) { w.set("ALIBABA_CLOUD_OIDC_TOKEN_FILE", "/x") }, "not all set"},
+		"OIDC, but for the role": {func(w *world) {
+			w.set("ALIBABA_CLOUD_OIDC_TOKEN_FILE", "/x", "ALIBABA_CLOUD_OIDC_PROVIDER_ARN", "p")
+		}, "not all set"},
+		"OIDC without a provider": {func(w *world) {
+			w.set("ALIBABA_CLOUD_OIDC_TOKEN_FILE", "/x", "ALIBABA_CLOUD_ROLE_ARN", "r")
+		}, "not all set"},
+		"OIDC without a token": {func(w *world) {
+			w.set("ALIBABA_CLOUD_OIDC_PROVIDER_ARN", "p", "ALIBABA_CLOUD_ROLE_ARN", "r")
+		}, "not all set"},
+		"only an OIDC token": {func(w *world) { w.set("ALIBABA_CLOUD_OIDC_TOKEN", "planted") }, "not all set"},
 		"OIDC without its file": {func(w *world) {
 			w.set("ALIBABA_CLOUD_OIDC_TOKEN_FILE", "/does/not/exist", "ALIBABA_CLOUD_ROLE_ARN", "r", "ALIBABA_CLOUD_OIDC_PROVIDER_ARN", "p")
 		}, "/does/not/exist does not exist"},
@@ -181,9 +193,15 @@ func TestChainDoesNotPassOverABrokenLink(t *testing.T) {
 		"an expired login": {func(w *world) {
 			w.config(`{"current":"p","profiles":[{"name":"p","mode":"CloudSSO","cloud_sso_sign_in_url":"https://x","cloud_sso_account_id":"1","cloud_sso_access_config":"c","access_token":"planted","cloud_sso_access_token_expire":1}]}`)
 		}, "log in with the CLI again"},
-		"a broken CLI file":  {func(w *world) { w.config(`{"current":"planted",`) }, "not valid JSON"},
-		"a broken ini file":  {func(w *world) { w.write("[default]\nplanted\n", ".alibabacloud", "credentials") }, "line 2"},
-		"an ini file's type": {func(w *world) { w.write("[default]\ntype=rsa_key_pair\n", ".alibabacloud", "credentials") }, "type is not supported"},
+		"a profile's role without metadata": {func(w *world) {
+			w.set("ALIBABA_CLOUD_ECS_METADATA_DISABLED", "true")
+			w.config(`{"current":"p","profiles":[{"name":"p","mode":"EcsRamRole"}]}`)
+		}, "disabled by ALIBABA_CLOUD_ECS_METADATA_DISABLED"},
+		"how to skip profiles": {func(w *world) { w.config(`{`) }, "to skip CLI profiles, set ALIBABA_CLOUD_CLI_PROFILE_DISABLED=true"},
+		"metadata fails":       {func(w *world) { w.serve(http.MethodGet, metadataRole, 500, "planted") }, "HTTP 500: try again later"},
+		"a broken CLI file":    {func(w *world) { w.config(`{"current":"planted",`) }, "not valid JSON"},
+		"a broken ini file":    {func(w *world) { w.write("[default]\nplanted\n", ".alibabacloud", "credentials") }, "line 2"},
+		"an ini file's type":   {func(w *world) { w.write("[default]\ntype=rsa_key_pair\n", ".alibabacloud", "credentials") }, "type is not supported"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -197,6 +215,20 @@ func TestChainDoesNotPassOverABrokenLink(t *testing.T) {
 			}
 			checkText(t, err)
 		})
+	}
+}
+
+// TestChainSkipsEmptyProfiles checks that a profile without a key, such as the CLI's initial profile, does not end the
+// search.
+func TestChainSkipsEmptyProfiles(t *testing.T) {
+	t.Parallel()
+	for _, profile := range []string{`{"name":"p"}`, `{"name":"p","mode":"AK"}`} {
+		w := newWorld(t, "ALIBABA_CLOUD_CREDENTIALS_URI", "http://localhost:1/")
+		w.config(profilesJSON(profile))
+		w.serve(http.MethodGet, "http://localhost:1/", 200, issued(1))
+		if key, err := newChain(w.system).Credentials(t.Context()); key != keyOf(1) || err != nil {
+			t.Errorf("%s: %q, %v", profile, key.AccessKeyID, err)
+		}
 	}
 }
 
@@ -224,6 +256,9 @@ func TestChainFindsNothing(t *testing.T) {
 		if !strings.Contains(text, s.name+": ") {
 			t.Errorf("%s is missing in %s", s.name, text)
 		}
+	}
+	if got := chain.Report().Sources; len(got) != len(chain.sources) || slices.ContainsFunc(got, func(l SourceReport) bool { return l.Err == nil }) {
+		t.Errorf("%+v", got)
 	}
 	w.set("HOME", "", "USERPROFILE", "", "ALIBABA_CLOUD_CLI_PROFILE_DISABLED", "true", "ALIBABA_CLOUD_ECS_METADATA_DISABLED", "TRUE")
 	_, err = chain.Credentials(t.Context())
@@ -322,6 +357,89 @@ func TestChainKeepsTheAccount(t *testing.T) {
 	}
 }
 
+// TestChainRefreshesFromOneSource checks that a refresh uses only the source of the current key. A failure of that
+// source is an error, even if it is no longer configured. After that, the Chain searches all sources.
+func TestChainRefreshesFromOneSource(t *testing.T) {
+	t.Parallel()
+	profile := func(w *world, n int) {
+		w.config(profilesJSON(fmt.Sprintf(`{"name":"p","mode":"AK","access_key_id":"id%d","access_key_secret":"secret%[1]d"}`, n)))
+	}
+	environment := func(w *world, id string) {
+		w.set("ALIBABA_CLOUD_ACCESS_KEY_ID", id, "ALIBABA_CLOUD_ACCESS_KEY_SECRET", id)
+	}
+	for name, c := range map[string]struct {
+		first, second, third func(w *world)
+		text, last           string // the error of the third call, and the id of the key that the fourth call returns
+	}{
+		"CLI profile": {
+			func(w *world) { profile(w, 1) },
+			func(w *world) { profile(w, 2); environment(w, "id9") },
+			func(w *world) { w.set("ALIBABA_CLOUD_CONFIG_FILE", "/does/not/exist") },
+			"CLI profile: /does/not/exist does not exist", "id9",
+		},
+		"environment": {
+			func(w *world) { environment(w, "id1") },
+			func(w *world) { environment(w, "id2"); profile(w, 9) },
+			func(w *world) { environment(w, "") },
+			"environment: ALIBABA_CLOUD_ACCESS_KEY_ID is not set", "id9",
+		},
+	} {
+		w := newWorld(t)
+		synctest.Test(t, func(t *testing.T) {
+			chain := newChain(w.system)
+			for i, step := range []struct {
+				change   func(w *world)
+				id, text string
+			}{{c.first, "id1", ""}, {c.second, "id2", ""}, {c.third, "", c.text}, {func(*world) {}, c.last, ""}} {
+				step.change(w)
+				key, err := chain.Credentials(t.Context())
+				if key.AccessKeyID != step.id || (err == nil) != (step.text == "") || err != nil && err.Error() != step.text {
+					t.Errorf("%s, call %d: %q, %v", name, i+1, key.AccessKeyID, err)
+				}
+				time.Sleep(recheckAfter + time.Second)
+			}
+		})
+	}
+	failing := false
+	chain := &Chain{&chainState{current: -1, advice: NoKeyAdvice, sources: []source{{"test", func(context.Context, signer.Credentials) (foundKey, error) {
+		if failing {
+			return foundKey{}, fmt.Errorf("STS: %w", errDown)
+		}
+		return foundKey{Credentials: keyOf(1)}, nil
+	}}}}}
+	synctest.Test(t, func(t *testing.T) {
+		_, _ = chain.Credentials(t.Context())
+		failing = true
+		time.Sleep(recheckAfter + time.Second)
+		if _, err := chain.Credentials(t.Context()); !errors.Is(err, errDown) {
+			t.Errorf("%v does not wrap the error of the source", err)
+		}
+	})
+}
+
+// TestReportIsMasked checks that the report of a Cache contains only masked errors.
+func TestReportIsMasked(t *testing.T) {
+	t.Parallel()
+	chain := &Chain{&chainState{current: -1, sources: []source{
+		{"first", func(context.Context, signer.Credentials) (foundKey, error) {
+			return foundKey{}, notConfigured("planted")
+		}},
+		{"second", func(context.Context, signer.Credentials) (foundKey, error) {
+			return foundKey{Credentials: keyOf(1)}, nil
+		}},
+	}}}
+	cache := NewCache(chain, func(error, ...signer.Credentials) error { return errors.New("masked") })
+	if _, err := cache.Credentials(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if l := cache.Report().Sources; len(l) != 2 || l[0].Err == nil || l[0].Err.Error() != "masked" || l[1].Err != nil {
+		t.Errorf("%+v", l)
+	}
+	if l := chain.Report().Sources; l[0].Err.Error() != "planted" {
+		t.Errorf("the report of the Cache changed the report of the Chain: %v", l[0].Err)
+	}
+}
+
 // TestChainWithoutTheNamedProfile checks that the Chain returns an error if the profile in ALIBABA_CLOUD_PROFILE does
 // not exist. A key from a later source could belong to another account.
 func TestChainWithoutTheNamedProfile(t *testing.T) {
@@ -341,6 +459,11 @@ func TestChainWithoutTheNamedProfile(t *testing.T) {
 		if key, err := newChain(w.system).Credentials(t.Context()); err == nil || !strings.Contains(err.Error(), "ALIBABA_CLOUD_PROFILE is production") {
 			t.Errorf("%s: %v, %v", name, key, err)
 		}
+	}
+	w := newWorld(t, "ALIBABA_CLOUD_PROFILE", "production")
+	w.write("[production]\ntype = access_key\naccess_key_id = id1\naccess_key_secret = secret1\n", ".alibabacloud", "credentials")
+	if key, err := newChain(w.system).Credentials(t.Context()); key.AccessKeyID != "id1" || err != nil {
+		t.Errorf("a section with the name of the profile: %v, %v", key, err)
 	}
 }
 
@@ -393,9 +516,47 @@ func TestInstanceRole(t *testing.T) {
 		want    int
 		text    string
 	}{
-		"the attached role":    {func(w *world) { w.serveMetadata("r", 1) }, 1, ""},
-		"the role by its name": {func(w *world) { w.serveMetadata("named", 1); w.set("ALIBABA_CLOUD_ECS_METADATA", "named") }, 1, ""},
-		"no role":              {func(w *world) { w.serveMetadata("r", 1); w.serve(http.MethodGet, metadataRole, 404, "planted") }, 0, "HTTP 404"},
+		"the attached role": {func(w *world) { w.serveMetadata("r", 1) }, 1, ""},
+		"the role by its name": {func(w *world) {
+			w.serveMetadata("named", 1)
+			w.serve(http.MethodGet, metadataRole, 404, "")
+			w.set("ALIBABA_CLOUD_ECS_METADATA", "named")
+		}, 1, ""},
+		"the longest role name":    {func(w *world) { w.serveMetadata(strings.Repeat("r", 64), 1) }, 1, ""},
+		"a role name that is long": {func(w *world) { w.serveMetadata(strings.Repeat("r", 65), 1) }, 0, "reported no RAM role"},
+		"an unusual role name":     {func(w *world) { w.serveMetadata("r~", 1) }, 1, ""},
+		"an empty role name": {func(w *world) {
+			w.serveMetadata("r", 1)
+			w.servers.RegisterResponder(http.MethodGet, metadataRole, httpmock.NewStringResponder(200, "\n"))
+		}, 0, "reported no RAM role"},
+		"a role name with a blank": {func(w *world) { w.serveMetadata("a b", 1) }, 0, "reported no RAM role"},
+		"a role name, not ASCII":   {func(w *world) { w.serveMetadata("\u00e9", 1) }, 0, "reported no RAM role"},
+		"half a key": {func(w *world) {
+			w.serveMetadata("r", 1)
+			w.serve(http.MethodGet, metadataRole+"r", 200, map[string]string{"Code": "Success", "AccessKeyId": "planted"})
+		}, 0, "no key"},
+		"a key without success": {func(w *world) {
+			w.serveMetadata("r", 1)
+			key := issued(1)
+			key["Code"] = "Failed"
+			w.serve(http.MethodGet, metadataRole+"r", 200, key)
+		}, 0, "no key"},
+		"no connection": {func(w *world) {
+			w.servers.RegisterResponder(http.MethodPut, metadataToken, httpmock.NewErrorResponder(&net.OpError{Op: "dial", Err: os.ErrDeadlineExceeded}))
+		}, 0, "cannot be reached (is this an ECS instance?)"},
+		"an empty token": {func(w *world) {
+			w.servers.RegisterResponder(http.MethodPut, metadataToken, httpmock.NewStringResponder(200, " "))
+			w.set("ALIBABA_CLOUD_IMDSV1_DISABLED", "true")
+		}, 0, "no token"},
+		"a token, blank": {func(w *world) {
+			w.servers.RegisterResponder(http.MethodPut, metadataToken, httpmock.NewStringResponder(200, "a b"))
+			w.set("ALIBABA_CLOUD_IMDSV1_DISABLED", "true")
+		}, 0, "no token"},
+		"a token, not ASCII": {func(w *world) {
+			w.servers.RegisterResponder(http.MethodPut, metadataToken, httpmock.NewStringResponder(200, "\u00e9"))
+			w.set("ALIBABA_CLOUD_IMDSV1_DISABLED", "true")
+		}, 0, "no token"},
+		"no role": {func(w *world) { w.serveMetadata("r", 1); w.serve(http.MethodGet, metadataRole, 404, "planted") }, 0, "HTTP 404"},
 		"a role of many lines": {func(w *world) {
 			w.serveMetadata("r", 1)
 			w.servers.RegisterResponder("GET", metadataRole, httpmock.NewStringResponder(200, "a\nb"))
@@ -479,6 +640,8 @@ func TestCredentialsURI(t *testing.T) {
 		body      string
 	}{
 		"no scheme":   {"localhost:1/planted", "not an http or https URL", 0, ""},
+		"no host":     {"http:///planted", "not an http or https URL", 0, ""},
+		"FTP":         {"ftp://localhost:1/planted", "not an http or https URL", 0, ""},
 		"a file":      {"file:///planted", "not an http or https URL", 0, ""},
 		"unparsable":  {"http://x/%zzplanted", "not an http or https URL", 0, ""},
 		"no server":   {"http://other:1/planted", "closed before", 0, ""},
@@ -494,8 +657,11 @@ func TestCredentialsURI(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
+			closed := true
 			w.servers.RegisterResponder(http.MethodGet, "http://localhost:1/key", func(*http.Request) (*http.Response, error) {
+				closed = false
 				res := httpmock.NewStringResponse(c.status, c.body)
+				res.Body = closer{res.Body, &closed}
 				res.Header.Set("Location", "http://localhost:1/elsewhere")
 				return res, nil
 			})
@@ -503,10 +669,21 @@ func TestCredentialsURI(t *testing.T) {
 			if err == nil || !strings.Contains(err.Error(), c.text) {
 				t.Fatalf("%v, want %s", err, c.text)
 			}
+			if !closed {
+				t.Error("the body of the response was not closed")
+			}
 			checkText(t, err)
 		})
 	}
 }
+
+// closer is a body that records that it was closed.
+type closer struct {
+	io.Reader
+	closed *bool
+}
+
+func (c closer) Close() error { *c.closed = true; return nil }
 
 // TestSTS checks the requests to STS, and checks that error codes of STS are translated to advice.
 func TestSTS(t *testing.T) {

@@ -79,15 +79,12 @@ type span struct{ start, end int }
 // For an array, name is the index of an element.
 func memberOf(content []byte, parent span, name string) (found span, ok bool) {
 	dec := json.NewDecoder(bytes.NewReader(content[parent.start:parent.end]))
-	open, err := dec.Token()
-	if err != nil || open != json.Delim('{') && open != json.Delim('[') {
-		return span{}, false
-	}
-	for i := 0; dec.More(); i++ {
+	open, _ := dec.Token()
+	for i := 0; dec.More(); i++ { // no iterations if the value is neither an object nor an array
 		key := strconv.Itoa(i)
 		if open == json.Delim('{') {
-			token, err := dec.Token()
-			if key, ok = token.(string); err != nil || !ok {
+			token, _ := dec.Token()
+			if key, ok = token.(string); !ok {
 				return span{}, false
 			}
 		}
@@ -157,7 +154,7 @@ func tryOpenLocked(path string) (*lockedFile, error) {
 // lock locks f and prepares f for update. It returns false if another process holds the lock, or if the path now refers
 // to a different file.
 func (f *lockedFile) lock() (bool, error) {
-	if locked, err := tryLock(f.file); err != nil || !locked {
+	if locked, err := tryLock(f.file); !locked {
 		return false, err
 	}
 	info, err := f.file.Stat()

@@ -52,7 +52,11 @@ func TestExternal(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
+			start := time.Now()
 			got, err := externalKey(t.Context(), script(t, c.text))
+			if took := time.Since(start); took > 15*time.Second {
+				t.Errorf("the command took %v", took)
+			}
 			if got.Credentials != c.want || (err == nil) != (c.message == "") || err != nil && !strings.Contains(err.Error(), c.message) {
 				t.Fatalf("%q %v, want %s", got.AccessKeyID, err, c.message)
 			}
@@ -64,12 +68,53 @@ func TestExternal(t *testing.T) {
 			}
 		})
 	}
+	if key, err := externalKey(t.Context(), script(t, `[ "$1" = "a b" ] && echo '`+key+`'`)+` a\ b`); key.Credentials != keyOf(1) || err != nil {
+		t.Errorf("an escaped argument: %v", err)
+	}
 	for command, want := range map[string]string{"/does/not/exist planted": "no such file", "no-such-program-in-path": "not in PATH", "/": "not an executable"} {
 		_, err := externalKey(t.Context(), command)
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", command, err)
 		}
 		checkText(t, err)
+	}
+}
+
+// TestOwnerIsKept checks that a configuration file of another user or group still belongs to them after an update.
+func TestOwnerIsKept(t *testing.T) {
+	t.Parallel()
+	needFlock(t)
+	if os.Getuid() != 0 {
+		t.Skip("only root may change the owner of a file")
+	}
+	for _, owner := range [][2]int{{0, 0}, {12345, 0}, {0, 12346}} {
+		w := newWorld(t)
+		path := w.config("{}")
+		if err := os.Chown(path, owner[0], owner[1]); err != nil {
+			t.Fatal(err)
+		}
+		file, err := openLocked(t.Context(), path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = file.update(func([]byte) ([]byte, error) { return []byte("[]"), nil })
+		file.close()
+		info, statErr := os.Stat(path)
+		if err != nil || statErr != nil {
+			t.Fatal(err, statErr)
+		}
+		if s, ok := info.Sys().(*syscall.Stat_t); !ok || int(s.Uid) != owner[0] || int(s.Gid) != owner[1] {
+			t.Errorf("%+v, want owner %v", info.Sys(), owner)
+		}
+	}
+}
+
+// TestHomeFile checks that the home directory is HOME, whatever other systems use.
+func TestHomeFile(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "USERPROFILE", "")
+	if got, want := w.homeFile("x"), filepath.Join(w.home, "x"); got != want {
+		t.Errorf("%s, want %s", got, want)
 	}
 }
 

@@ -62,7 +62,10 @@ func (s *system) iniSectionKey(ctx context.Context, section map[string]string) (
 // next line. Variables such as %(name)s are not expanded.
 func parseINI(text, name string) (section map[string]string, err error) {
 	lines := strings.Split(text, "\n")
-	current := "DEFAULT"
+	current := "DEFAULT" // the section of the keys before the first header; it always exists
+	if name == current {
+		section = map[string]string{}
+	}
 	for i := 0; i < len(lines); i++ {
 		number := i + 1
 		line := strings.TrimLeftFunc(lines[i], unicode.IsSpace)
@@ -87,7 +90,7 @@ func parseINI(text, name string) (section map[string]string, err error) {
 		if value, i, err = iniValue(lines, i, line[split+1:]); err != nil {
 			return nil, fmt.Errorf("line %d %w", number, err)
 		}
-		if current == name && section != nil {
+		if current == name {
 			section[strings.TrimSpace(line[:split])] = value
 		}
 	}

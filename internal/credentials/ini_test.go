@@ -27,6 +27,9 @@ func TestParseINI(t *testing.T) {
 		"protected":          {"[default]\na = `b # c`\nd = \"\"\"e ; f\"\"\"\n", map[string]string{"a": "b # c", "d": "e ; f"}, ""},
 		"lines":              {"[default]\na = `{\n  \"b\": 1\n}`\nc=d\n", map[string]string{"a": "{\n  \"b\": 1\n}", "c": "d"}, ""},
 		"continued":          {"[default]\na = b \\\n  c\\\n d\ne=f\\\n", map[string]string{"a": "b cd", "e": "f"}, ""},
+		"three quotes":       {"[default]\na=\"\"\"\nb=\"\"\n", map[string]string{"a": `"""`, "b": ""}, ""},
+		"continued, no more": {"[default]\na=b\\", map[string]string{"a": "b"}, ""},
+		"two backslashes":    {"[default]\na=b\\\\\n\nc=d", map[string]string{"a": `b\`, "c": "d"}, ""},
 		"other sections":     {"a=0\n[x]\na=1\n[default]\na=2\n[y]\na=3\n[default]\nb=4\n", map[string]string{"a": "2", "b": "4"}, ""},
 		"the last value":     {"[default]\na=1\na=2", map[string]string{"a": "2"}, ""},
 		"another case":       {"[Default]\na=1", nil, ""},
@@ -44,6 +47,10 @@ func TestParseINI(t *testing.T) {
 		if err != nil {
 			checkText(t, err)
 		}
+	}
+	got, err := parseINI("a=0\n[default]\na=1\n[DEFAULT]\nb=2\n", "DEFAULT") // keys before the first header belong to DEFAULT
+	if want := map[string]string{"a": "0", "b": "2"}; err != nil || !maps.Equal(got, want) {
+		t.Errorf("section DEFAULT: %q, %v", got, err)
 	}
 }
 

@@ -33,11 +33,11 @@ type foundKey struct {
 	kind    string    // how the key was obtained, such as "AK" or "RamRoleArn"
 }
 
-// refreshTime returns the time at which the key must be refreshed. Even a key that seems to have expired is used for a
-// while, because the local clock may be wrong.
+// refreshTime returns the time at which the key must be refreshed. A key whose expiration time is unknown is used for a
+// while. So is a key that seems to have expired, because the local clock may be wrong.
 func (k foundKey) refreshTime() time.Time {
 	left := time.Until(k.expires)
-	if k.expires.IsZero() || left <= 0 {
+	if left <= 0 {
 		return time.Now().Add(recheckAfter)
 	}
 	return time.Now().Add(left - min(refreshBefore, left/4))

@@ -201,6 +201,63 @@ func TestLoginIsNotRefreshedInVain(t *testing.T) {
 	}
 }
 
+// TestOpenLockedFails checks that an error other than a held lock is returned at once, and that the lock is then
+// released.
+func TestOpenLockedFails(t *testing.T) {
+	t.Parallel()
+	needFlock(t)
+	w := newWorld(t)
+	long := w.write("{}", strings.Repeat("x", 250)) // too long for the name of a temporary file
+	for path, want := range map[string]string{w.home: "is a directory", long: "the directory is not writable", w.write(strings.Repeat(" ", maxConfigFile+1), "large"): "larger than"} {
+		synctest.Test(t, func(t *testing.T) {
+			start := time.Now()
+			if _, err := openLocked(t.Context(), path); err == nil || !strings.Contains(err.Error(), want) || time.Since(start) != 0 {
+				t.Errorf("%v after %v, want %s", err, time.Since(start), want)
+			}
+		})
+	}
+	file, err := os.OpenFile(long, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = file.Close() }()
+	if locked, err := tryLock(file); !locked {
+		t.Errorf("the file is still locked: %v", err)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		if _, err := openLocked(t.Context(), long); err == nil || !strings.Contains(err.Error(), "keeps the file locked") || time.Since(start) != 15*time.Second {
+			t.Errorf("a held lock: %v after %v", err, time.Since(start))
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		start = time.Now()
+		if _, err := openLocked(ctx, long); !errors.Is(err, context.DeadlineExceeded) || time.Since(start) != time.Second {
+			t.Errorf("a held lock and a deadline: %v after %v", err, time.Since(start))
+		}
+	})
+}
+
+// TestLockOfAReplacedFile checks that a lock on a file does not count if another process has replaced the file.
+func TestLockOfAReplacedFile(t *testing.T) {
+	t.Parallel()
+	needFlock(t)
+	w := newWorld(t)
+	path := w.write("{}", "config.json")
+	file, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := &lockedFile{path: path, file: file}
+	defer f.close()
+	if err := os.Rename(w.write("{}", "new"), path); err != nil {
+		t.Fatal(err)
+	}
+	if current, err := f.lock(); current || err != nil {
+		t.Errorf("lock returned %v, %v", current, err)
+	}
+}
+
 // TestLoginIsStoredForACallerThatLeft checks that a new login is stored even if the caller's context is canceled.
 func TestLoginIsStoredForACallerThatLeft(t *testing.T) {
 	t.Parallel()
@@ -223,17 +280,70 @@ func TestLoginIsStoredForACallerThatLeft(t *testing.T) {
 	}
 }
 
+// TestLoginValid checks until when an access token is used.
+func TestLoginValid(t *testing.T) {
+	t.Parallel()
+	now := time.Now().Unix()
+	for token, want := range map[oauthToken]bool{
+		{access: "a", expires: now + 90}:  true,
+		{access: "a", expires: now + 30}:  false,
+		{access: "a", expires: 0}:         false,
+		{access: "", expires: now + 3600}: false,
+	} {
+		if token.valid() != want {
+			t.Errorf("%+v: %v", token, !want)
+		}
+	}
+}
+
+// TestLoginThatCannotBeStored checks the error if the profile is removed while its login is being refreshed.
+func TestLoginThatCannotBeStored(t *testing.T) {
+	t.Parallel()
+	needFlock(t)
+	w := newWorld(t)
+	w.servers.RegisterResponder(http.MethodPost, "https://oauth.aliyun.com/v1/token", func(*http.Request) (*http.Response, error) {
+		w.config(profilesJSON(`{"name":"q"}`))
+		return httpmock.NewJsonResponse(200, map[string]any{"access_token": "planted", "refresh_token": "planted", "expires_in": 3600})
+	})
+	w.config(expiredLogin)
+	_, err := newProfile(w.system, "p").Credentials(t.Context())
+	if err == nil || !strings.Contains(err.Error(), "the refreshed login could not be stored") {
+		t.Error(err)
+	}
+	checkText(t, err)
+}
+
+// TestStoredLogin checks the error if the profile of a login has changed.
+func TestStoredLogin(t *testing.T) {
+	t.Parallel()
+	for _, profile := range []string{`{"name":"q"}`, `{"name":"p","oauth_refresh_token":"planted","oauth_access_token_expire":"planted"}`} {
+		token, err := storedLogin("path", []byte(profilesJSON(profile)), "p")
+		if token != (oauthToken{}) || err == nil || !strings.Contains(err.Error(), "removed or changed") {
+			t.Errorf("%s: %+v, %v", profile, token, err)
+		}
+	}
+}
+
 // TestRefusedLogin checks the error if the sign-in service rejects the refresh token.
 func TestRefusedLogin(t *testing.T) {
 	t.Parallel()
 	needFlock(t)
-	for status, body := range map[int]string{400: "planted", 200: `{"access_token":"planted"}`} {
+	for _, c := range []struct {
+		status int
+		body   string
+	}{
+		{400, "planted"},
+		{200, "planted"},
+		{200, `{"access_token":"planted"}`},
+		{200, `{"refresh_token":"planted"}`},
+		{200, `{"access_token":"planted","refresh_token":"planted","expires_in":"planted"}`},
+	} {
 		w := newWorld(t)
-		w.servers.RegisterResponder(http.MethodPost, "https://oauth.aliyun.com/v1/token", httpmock.NewStringResponder(status, body))
+		w.servers.RegisterResponder(http.MethodPost, "https://oauth.aliyun.com/v1/token", httpmock.NewStringResponder(c.status, c.body))
 		path := w.config(expiredLogin)
 		_, err := newProfile(w.system, "p").Credentials(t.Context())
 		if err == nil || !strings.Contains(err.Error(), "log in with the CLI again") {
-			t.Errorf("%d: %v", status, err)
+			t.Errorf("%d %s: %v", c.status, c.body, err)
 		}
 		checkText(t, err)
 		if data, _ := os.ReadFile(path); string(data) != expiredLogin {
@@ -242,10 +352,31 @@ func TestRefusedLogin(t *testing.T) {
 	}
 }
 
+// TestReplaceLoginKeepsUnusualFiles checks that replaceLogin returns an error if it cannot replace exactly the login.
+func TestReplaceLoginKeepsUnusualFiles(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ content, access string }{
+		"not JSON":                   {`{`, "a"},
+		"no such profile":            {profilesJSON(`{"name":"q"}`), "a"},
+		"a member in another case":   {profilesJSON(`{"name":"p","OAuth_Access_Token":"b"}`), "a"},
+		"profiles in another case":   {`{"profiles":[{"name":"q"}],"PROFILES":[{"name":"q"},{"name":"p"}]}`, "a"},
+		"a login that is not UTF-8":  {profilesJSON(`{"name":"p"}`), "\xff"},
+		"a profile that is a number": {profilesJSON(`7`), "a"},
+	} {
+		if edited, err := replaceLogin([]byte(c.content), "p", oauthToken{c.access, "r", 1}); !errors.Is(err, errLayout) {
+			t.Errorf("%s: %s, %v", name, edited, err)
+		}
+	}
+	if _, err := replaceLogin([]byte(profilesJSON(`{"name":"p"}`)), "p", oauthToken{"a", "r", 1}); err != nil {
+		t.Error(err)
+	}
+}
+
 // FuzzReplaceLogin checks that replaceLogin changes nothing except the login in any configuration file.
 func FuzzReplaceLogin(f *testing.F) {
 	f.Add([]byte(expiredLogin), "p", "access", "refresh")
 	f.Add([]byte(profilesJSON(`{"name":"p","oauth_access_token":"a","OAuth_Access_Token":"b"}`)), "p", "\"\\\n<", "é\u2028")
+	f.Add([]byte(profilesJSON(`null`)), "", "a", "b")
 	f.Add([]byte(`{"profiles":[null,{"name":"p"}],"PROFILES":[{"name":"p"}]}`), "p", "a", "b")
 	f.Fuzz(func(t *testing.T, content []byte, name, access, refresh string) {
 		before := bytes.Clone(content)

@@ -1,7 +1,6 @@
 package credentials
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -110,7 +109,7 @@ func parseConfig(path string, data []byte) (*cliConfig, error) {
 func (c *cliConfig) find(name string) (p *cliProfile, index int, err error) {
 	for i, raw := range c.Profiles {
 		var head struct{ Name string }
-		if json.Unmarshal(raw, &head) != nil || head.Name != name || bytes.Equal(raw, []byte("null")) {
+		if json.Unmarshal(raw, &head) != nil || head.Name != name {
 			continue
 		}
 		p = &cliProfile{}

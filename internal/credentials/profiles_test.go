@@ -3,12 +3,14 @@ package credentials
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/jarcoal/httpmock"
@@ -20,6 +22,31 @@ func profilesJSON(profiles ...string) string {
 }
 
 const hour = `4102444800` // a time in the future, in Unix seconds
+
+// cachedOAuth returns a profile in OAuth mode with a valid login and the given further members.
+func cachedOAuth(members string) string {
+	return `{"name":"p","mode":"OAuth","oauth_site_type":"CN","oauth_access_token":"a","oauth_access_token_expire":` + hour + `,` + members + `}`
+}
+
+// cloudSSO returns a profile in CloudSSO mode with the given members and a login that is valid for a long time.
+func cloudSSO(members string) string {
+	return `{"name":"p","mode":"CloudSSO","cloud_sso_access_token_expire":` + hour + `,` + members + `}`
+}
+
+// TestRejectedCloudSSOLogin checks that the error advises a new login if the sign-in service rejects the access token.
+func TestRejectedCloudSSOLogin(t *testing.T) {
+	t.Parallel()
+	for status, advice := range map[int]bool{401: true, 403: true, 500: false} {
+		w := newWorld(t)
+		w.config(profilesJSON(cloudSSO(`"cloud_sso_sign_in_url":"https://sso.example/start","cloud_sso_account_id":"1","cloud_sso_access_config":"c","access_token":"planted"`)))
+		w.serve(http.MethodPost, "https://sso.example/cloud-credentials", status, "planted")
+		_, err := newProfile(w.system, "p").Credentials(t.Context())
+		if err == nil || !strings.Contains(err.Error(), fmt.Sprint("HTTP ", status)) || strings.Contains(err.Error(), "log in with the CLI again") != advice {
+			t.Errorf("%d: %v", status, err)
+		}
+		checkText(t, err)
+	}
+}
 
 // TestProfileModes checks that every supported profile mode returns a key.
 func TestProfileModes(t *testing.T) {
@@ -51,6 +78,9 @@ func TestProfileModes(t *testing.T) {
 		"CloudSSO":                 {[]string{`{"name":"p","mode":"CloudSSO","cloud_sso_sign_in_url":"https://sso.example/start","cloud_sso_account_id":"1","cloud_sso_access_config":"c","access_token":"a","cloud_sso_access_token_expire":` + hour + `}`}, nil, 4, false},
 		"CloudSSO, cached":         {[]string{`{"name":"p","mode":"CloudSSO","access_key_id":"id5","access_key_secret":"secret5","sts_token":"token5","sts_expiration":` + hour + `}`}, nil, 5, false},
 		"OAuth":                    {[]string{`{"name":"p","mode":"OAuth","oauth_site_type":"cn","oauth_access_token":"a","oauth_access_token_expire":` + hour + `}`}, nil, 6, false},
+		"OAuth, cached, expired":   {[]string{cachedOAuth(`"access_key_id":"id5","access_key_secret":"secret5","sts_token":"token5","sts_expiration":1`)}, nil, 6, false},
+		"OAuth, cached, no token":  {[]string{cachedOAuth(`"access_key_id":"id5","access_key_secret":"secret5","sts_expiration":` + hour)}, nil, 6, false},
+		"OAuth, cached, malformed": {[]string{cachedOAuth(`"access_key_id":"id5","access_key_secret":"secret 5","sts_token":"token5","sts_expiration":` + hour)}, nil, 6, false},
 		"OAuth, cached":            {[]string{`{"name":"p","mode":"OAuth","access_key_id":"id5","access_key_secret":"secret5","sts_token":"token5","sts_expiration":` + hour + `}`}, nil, 5, false},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -79,6 +109,78 @@ func TestProfileModes(t *testing.T) {
 				t.Errorf("%+v", r)
 			}
 		})
+	}
+}
+
+// TestProfileDefaults checks the values that are used if a configuration file does not contain them.
+func TestProfileDefaults(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "ALIBABA_CLOUD_ROLE_ARN", "env-role", "ALIBABA_CLOUD_OIDC_PROVIDER_ARN", "env-provider")
+	w.set("ALIBABA_CLOUD_OIDC_TOKEN_FILE", w.write("env-token", "token"))
+	w.servers.RegisterResponder(http.MethodPost, stsURL, func(r *http.Request) (*http.Response, error) {
+		body, err := io.ReadAll(r.Body)
+		for _, part := range []string{"RoleArn=env-role&", "OIDCProviderArn=env-provider&", "OIDCToken=env-token&"} {
+			if !strings.Contains(string(body), part) {
+				t.Errorf("%s is missing in %s", part, body)
+			}
+		}
+		if err != nil {
+			return nil, err
+		}
+		return httpmock.NewJsonResponse(200, stsKey(1))
+	})
+	w.config(`{"profiles":[{"name":"other","mode":"AK"},{"name":"default","mode":"OIDC"}]}`) // there is no current profile
+	if key, err := newProfile(w.system, "").Credentials(t.Context()); key != keyOf(1) || err != nil {
+		t.Errorf("%q, %v", key.AccessKeyID, err)
+	}
+}
+
+// TestInferMode checks the mode of profiles that do not specify one.
+func TestInferMode(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		profile cliProfile
+		want    string
+	}{
+		{cliProfile{AccessKeyID: "i", AccessKeySecret: "s", StsToken: "t"}, "StsToken"},
+		{cliProfile{AccessKeyID: "i", AccessKeySecret: "s", StsToken: "t", RoleARN: "r"}, "StsToken"},
+		{cliProfile{AccessKeyID: "i", AccessKeySecret: "s", RoleARN: "r"}, "RamRoleArn"},
+		{cliProfile{AccessKeyID: "i", AccessKeySecret: "s", RoleName: "r"}, "AK"},
+		{cliProfile{AccessKeyID: "i"}, "AK"},
+		{cliProfile{AccessKeyID: "i", StsToken: "t"}, "AK"},
+		{cliProfile{AccessKeyID: "i", RoleARN: "r"}, "AK"},
+		{cliProfile{AccessKeySecret: "s"}, "AK"},
+		{cliProfile{AccessKeySecret: "s", StsToken: "t"}, "AK"},
+		{cliProfile{AccessKeySecret: "s", RoleARN: "r"}, "AK"},
+		{cliProfile{StsToken: "t", RoleARN: "r"}, ""},
+		{cliProfile{RoleName: "r", ProcessCommand: "c"}, "EcsRamRole"},
+		{cliProfile{ProcessCommand: "c", SignInURL: "u"}, "External"},
+		{cliProfile{OIDCProviderARN: "p", OIDCTokenFile: "f", SignInURL: "u"}, "OIDC"},
+		{cliProfile{OIDCProviderARN: "p"}, ""},
+		{cliProfile{OIDCTokenFile: "f"}, ""},
+		{cliProfile{SignInURL: "u"}, "CloudSSO"},
+		{cliProfile{}, ""},
+	} {
+		if got := c.profile.inferMode(); got != c.want {
+			t.Errorf("%+v: %q, want %q", c.profile, got, c.want)
+		}
+	}
+}
+
+// TestSourceProfiles checks the maximum length of a chain of source profiles.
+func TestSourceProfiles(t *testing.T) {
+	t.Parallel()
+	for length, ok := range map[int]bool{maxSources: true, maxSources + 1: false} {
+		w := newWorld(t)
+		w.serve(http.MethodPost, stsURL, 200, stsKey(1))
+		var profiles []string
+		for i := range length - 1 {
+			profiles = append(profiles, fmt.Sprintf(`{"name":"p%d","mode":"ChainableRamRoleArn","source_profile":"p%d","ram_role_arn":"r"}`, i, i+1))
+		}
+		w.config(profilesJSON(append(profiles, fmt.Sprintf(`{"name":"p%d","mode":"AK","access_key_id":"i","access_key_secret":"s"}`, length-1))...))
+		if key, err := newProfile(w.system, "p0").Credentials(t.Context()); (err == nil) != ok || ok && key != keyOf(1) {
+			t.Errorf("%d profiles: %q, %v", length, key.AccessKeyID, err)
+		}
 	}
 }
 
@@ -120,6 +222,12 @@ func TestProfileErrors(t *testing.T) {
 		"UTF-16":             {"\xff\xfe{\x00", "not valid JSON"},
 		"CloudSSO, expired":  {profilesJSON(`{"name":"p","mode":"CloudSSO","cloud_sso_sign_in_url":"https://planted","cloud_sso_account_id":"1","cloud_sso_access_config":"c","access_token":"planted","cloud_sso_access_token_expire":1}`), "log in with the CLI again"},
 		"CloudSSO, http":     {profilesJSON(`{"name":"p","mode":"CloudSSO","cloud_sso_sign_in_url":"http://planted","cloud_sso_account_id":"1","cloud_sso_access_config":"c","access_token":"planted","cloud_sso_access_token_expire":` + hour + `}`), "not an https URL"},
+		"SSO, no URL":        {profilesJSON(cloudSSO(`"cloud_sso_account_id":"1","cloud_sso_access_config":"c","access_token":"planted"`)), "cloud_sso_access_config is empty"},
+		"SSO, no ID":         {profilesJSON(cloudSSO(`"cloud_sso_sign_in_url":"https://x","cloud_sso_access_config":"c","access_token":"planted"`)), "cloud_sso_access_config is empty"},
+		"SSO, no config":     {profilesJSON(cloudSSO(`"cloud_sso_sign_in_url":"https://x","cloud_sso_account_id":"1","access_token":"planted"`)), "cloud_sso_access_config is empty"},
+		"SSO, no token":      {profilesJSON(cloudSSO(`"cloud_sso_sign_in_url":"https://x","cloud_sso_account_id":"1","cloud_sso_access_config":"c"`)), "log in with the CLI again"},
+		"SSO, no host":       {profilesJSON(cloudSSO(`"cloud_sso_sign_in_url":"https:///planted","cloud_sso_account_id":"1","cloud_sso_access_config":"c","access_token":"planted"`)), "not an https URL"},
+		"SSO, bad URL":       {profilesJSON(cloudSSO(`"cloud_sso_sign_in_url":"https://x/%zz","cloud_sso_account_id":"1","cloud_sso_access_config":"c","access_token":"planted"`)), "not an https URL"},
 		"OAuth, no site":     {profilesJSON(`{"name":"p","mode":"OAuth","oauth_site_type":"planted"}`), "neither CN nor INTL"},
 		"OAuth, logged out":  {profilesJSON(`{"name":"p","mode":"OAuth","oauth_site_type":"CN"}`), "the login has expired: log in with the CLI again"},
 		"External, nothing":  {profilesJSON(`{"name":"p","mode":"External"}`), "process_command is empty"},
@@ -173,7 +281,9 @@ func TestProfileNames(t *testing.T) {
 	if region, err := w.region("none"); region != "" || err != nil {
 		t.Error(region, err)
 	}
-	w.set("ALIBABA_CLOUD_PROFILE", "q", "ALIBABA_CLOUD_REGION_ID", "cn-env")
+	w.set("ALIBABA_CLOUD_PROFILE", "q")
+	check("", 2, "cn-2")
+	w.set("ALIBABA_CLOUD_REGION_ID", "cn-env")
 	check("", 2, "cn-env")
 	check("p", 1, "cn-1")
 	if region, err := w.region("none"); region != "cn-env" || err != nil {
@@ -234,7 +344,8 @@ func TestReadFile(t *testing.T) {
 	}
 }
 
-// TestRefusedCachedKey checks that a key in the CLI's cache is not used after the API has rejected it.
+// TestRefusedCachedKey checks that a key in the CLI's cache is not used after the API has rejected it, not even for a
+// later refresh.
 func TestRefusedCachedKey(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -246,17 +357,23 @@ func TestRefusedCachedKey(t *testing.T) {
 		}
 		return httpmock.NewJsonResponse(200, issued(6))
 	})
-	cache := NewCache(newProfile(w.system, "p"), nil)
-	for _, step := range []struct{ stale, want int }{{0, 5}, {5, 6}, {0, 6}} {
-		stale := none
-		if step.stale != 0 {
-			stale = keyOf(step.stale)
+	synctest.Test(t, func(t *testing.T) {
+		cache := NewCache(newProfile(w.system, "p"), nil)
+		for _, step := range []struct {
+			wait        time.Duration
+			stale, want int
+		}{{0, 0, 5}, {0, 5, 6}, {0, 0, 6}, {2 * time.Hour, 0, 6}} {
+			time.Sleep(step.wait)
+			stale := none
+			if step.stale != 0 {
+				stale = keyOf(step.stale)
+			}
+			if key, _, err := cache.Get(t.Context(), stale); key != keyOf(step.want) || err != nil {
+				t.Error(step, key.AccessKeyID, err)
+			}
 		}
-		if key, _, err := cache.Get(t.Context(), stale); key != keyOf(step.want) || err != nil {
-			t.Error(step, key.AccessKeyID, err)
+		if r := cache.Report(); time.Until(r.Expires) < 59*time.Minute || r.Kind != "OAuth" {
+			t.Errorf("%+v", r)
 		}
-	}
-	if r := cache.Report(); time.Until(r.Expires) < 59*time.Minute || r.Kind != "OAuth" {
-		t.Errorf("%+v", r)
-	}
+	})
 }

@@ -59,7 +59,7 @@ func (s *system) metadataToken(ctx context.Context) (http.Header, error) {
 	switch {
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
-	case err == nil && res.status == http.StatusOK && token != "" && !strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' }):
+	case res.status == http.StatusOK && token != "" && !strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' }):
 		return http.Header{"X-Aliyun-Ecs-Metadata-Token": {token}}, nil
 	case errors.Is(err, errNoConnection), err != nil && s.enabled("ALIBABA_CLOUD_IMDSV1_DISABLED"):
 		return nil, notConfigured("the metadata service cannot be reached (is this an ECS instance?): %v", err)

@@ -252,17 +252,11 @@ func unescape(v view) (plain view, changed bool) {
 // unescapeOne decodes the escape at the beginning of text. It returns the decoded text and the length of the escape in
 // bytes, which is 0 if text does not begin with an escape.
 func unescapeOne(text []byte) (plain string, n int) {
-	number := func(digits []byte) uint64 {
-		v, err := strconv.ParseUint(string(digits), 16, 16)
-		if err != nil {
-			n = 0
-		}
-		return v
-	}
 	switch {
 	case text[0] == '%' && len(text) >= 3:
-		n = 3
-		return string([]byte{byte(number(text[1:3]))}), n
+		if c, err := strconv.ParseUint(string(text[1:3]), 16, 8); err == nil {
+			return string([]byte{byte(c)}), 3
+		}
 	case text[0] == '&':
 		end := bytes.IndexByte(text[:min(len(text), maxEntity)], ';')
 		if end < 0 {
@@ -273,11 +267,13 @@ func unescapeOne(text []byte) (plain string, n int) {
 		}
 	case text[0] != '\\' || len(text) < 2:
 	case text[1] == 'u' && len(text) >= 6:
-		n = 6
-		return string(rune(number(text[2:6]))), n
+		if r, err := strconv.ParseUint(string(text[2:6]), 16, 16); err == nil {
+			return string(rune(r)), 6
+		}
 	case text[1] == 'x' && len(text) >= 4:
-		n = 4
-		return string([]byte{byte(number(text[2:4]))}), n
+		if c, err := strconv.ParseUint(string(text[2:4]), 16, 8); err == nil {
+			return string([]byte{byte(c)}), 4
+		}
 	case bytes.IndexByte([]byte(`nrtbf`), text[1]) >= 0:
 		return " ", 2
 	case bytes.IndexByte([]byte(`/\"'`), text[1]) >= 0:

@@ -97,6 +97,7 @@ func TestTransformations(t *testing.T) {
 	t.Parallel()
 	for _, secret := range []string{
 		"abcdEFGH12345678", "LTAI5tQnXbV3kdGdmc7iTest", "h2Vb8/pQ+kd73jx9zM0sLw1f4RtYuI", "dGhpc2lzYVNpZ25hdHVyZT0+Lz0=",
+		"a/b+c=d/k+f=g/h+i=", ">>>???>>>???>>>???", // characters that every encoding changes
 		"00f1e2d3c4b5a6978877665544332211ffeeddccbbaa99887766554433221100", "CAIS" + strings.Repeat("Ab9/+xYz", 100) + "==",
 	} {
 		r := New("unrelated-other-secret", secret)
@@ -115,20 +116,63 @@ func TestTransformations(t *testing.T) {
 	}
 }
 
+// TestUnescapeOne checks which escapes are decoded.
+func TestUnescapeOne(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]struct {
+		plain string
+		n     int
+	}{
+		"%41":            {"A", 3},
+		"%c3%a9":         {"\xc3", 3},
+		"%4":             {},
+		"%":              {},
+		"%zz":            {},
+		`\u00e9x`:        {"é", 6},
+		`\u004`:          {},
+		`\u004z`:         {},
+		`\x41`:           {"A", 4},
+		`\x4`:            {},
+		`\x4z`:           {},
+		`\n`:             {" ", 2},
+		`\f`:             {" ", 2},
+		`\/x`:            {"/", 2},
+		`\'`:             {"'", 2},
+		`\`:              {},
+		`\q`:             {},
+		"&amp;x":         {"&", 5},
+		"&#43;":          {"+", 5},
+		"&;":             {},
+		"&amp":           {},
+		"&unknown;":      {},
+		"&             ": {},
+		"a":              {},
+	} {
+		if plain, n := unescapeOne([]byte(text)); plain != want.plain || n != want.n {
+			t.Errorf("%q: %q, %d, want %q, %d", text, plain, n, want.plain, want.n)
+		}
+	}
+}
+
 // TestShortSecrets checks that a short secret is masked only as a whole, and that a very short secret is not masked
 // at all.
 func TestShortSecrets(t *testing.T) {
 	t.Parallel()
-	r := New("id", "key1", "elevenchars")
+	if got := New("key1").Mask("a key1 b"); got != "a *** b" {
+		t.Errorf("with only a short secret: %q", got)
+	}
+	r := New("id", "key1", "elevenchars", "8letters")
 	for text, want := range map[string]string{
-		"id":                  "id",
-		"a key1 b":            "a *** b",
-		"a KEY1 b":            "a KEY1 b",
-		"a elevenchars b":     "a *** b",
-		"a ElevenChars b":     "a *** b",
-		"a elevencha b":       "a elevencha b",
-		"a eleven\nchars b":   "a *** b",
-		"key1key1elevenchars": "***",
+		"id":                   "id",
+		"a key1 b":             "a *** b",
+		"a KEY1 b":             "a KEY1 b",
+		"a elevenchars b":      "a *** b",
+		"a ElevenChars b":      "a *** b",
+		"a elevencha b":        "a elevencha b",
+		"a 8LETTERS b":         "a *** b",
+		"a 386c657474657273 b": "a *** b",
+		"a eleven\nchars b":    "a *** b",
+		"key1key1elevenchars":  "***",
 	} {
 		if got := r.Mask(text); got != want {
 			t.Errorf("%q became %q, want %q", text, got, want)

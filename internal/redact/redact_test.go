@@ -2,6 +2,7 @@ package redact
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
@@ -11,6 +12,7 @@ import (
 	"net"
 	"net/url"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -119,6 +121,26 @@ func TestLine(t *testing.T) {
 			t.Errorf("%s: %q, want %q", name, got, c.want)
 		}
 	}
+	if got := s.Excerpt("a\r\n \x00 b", 99); got != "a b" {
+		t.Errorf("Excerpt: %q", got)
+	}
+	// Text without secrets is shortened, even beyond the part that is searched.
+	for text, want := range map[string]string{"text": "text", strings.Repeat("x", 20<<10): "xxxxxxx…"} {
+		if line, excerpt := s.Line(text, 10), s.Excerpt(text, 10); line != want || excerpt != want {
+			t.Errorf("%d bytes: %q and %q, want %q", len(text), line, excerpt, want)
+		}
+	}
+	// The search ends in the short secret, and the long secret becomes so short that its beginning would be shown.
+	const limit, shown, part = 100, 86, 11
+	long, short := strings.Repeat("Ab9/+xYz", (limit+window-shown-part-1)/8), "shortsecret1"
+	filler := strings.Repeat("-", limit+window-shown-part-1-len(long))
+	s = New(long, short)
+	text := strings.Repeat("x", shown) + filler + long + " " + short
+	for name, got := range map[string]string{"Line": s.Line(text, limit), "Excerpt": s.Excerpt(text, limit)} {
+		if got != removedMessage {
+			t.Errorf("%s: %q", name, got)
+		}
+	}
 }
 
 type fieldError struct{ URL string }
@@ -178,6 +200,35 @@ func TestError(t *testing.T) {
 	}
 	if got := s.Error(errors.New("it is " + secrets[1])); got.Error() != "it is "+mask {
 		t.Error(got)
+	}
+}
+
+// TestErrorKeepsHarmlessCauses checks which causes of an error that contains a secret are still in its chain.
+func TestErrorKeepsHarmlessCauses(t *testing.T) {
+	t.Parallel()
+	s := New(secrets...)
+	for _, host := range []string{"ecs.test", secrets[1]} {
+		err := s.Error(fmt.Errorf("%s: %w", secrets[1], errors.Join(
+			&net.DNSError{Err: "no such host", Name: host},
+			&tls.CertificateVerificationError{Err: errors.New(host + " is not trusted")},
+			syscall.ENOENT, // has a Timeout method that returns false
+		)))
+		var dns *net.DNSError
+		var certificate *tls.CertificateVerificationError
+		if harmless := host == "ecs.test"; errors.As(err, &dns) != harmless || errors.As(err, &certificate) != harmless {
+			t.Errorf("%s: the chain contains %v and %v", host, dns, certificate)
+		}
+		if e, ok := asNetError(err); !ok || e.Timeout() {
+			t.Errorf("%v is a timeout", err)
+		}
+	}
+	looksLikeKey := errors.New("key LTAIabcdef123456")
+	if err := s.Error(fmt.Errorf("outer: %w", looksLikeKey)); errors.Is(err, looksLikeKey) {
+		t.Errorf("%v wraps an error that contains a key", err)
+	}
+	harmless := fmt.Errorf("outer: %w", &url.Error{Op: "Post", URL: "https://ecs.test/", Err: io.EOF})
+	if err := s.Error(harmless); err != harmless { //nolint:errorlint // must be the same error
+		t.Errorf("an error without secrets became %v", err)
 	}
 }
 

@@ -61,7 +61,7 @@ type Control struct {
 	recentSends float64   // a count of recent tickets that decays exponentially; see rateSpan
 	lastSend    time.Time // when the most recent ticket was issued
 
-	paced          bool      // whether a rate has been learned; false in the free state
+	paced          bool      // whether a rate has been learned; false only in the free state
 	rateAtThrottle float64   // requests per second at the most recent throttled response
 	regrowthStart  time.Time // when the rate started to regrow
 	nextPaced      time.Time // when the next request may be sent, if paced
@@ -75,7 +75,7 @@ type Control struct {
 }
 
 // free reports whether the Control is in the free state, in which every request is admitted immediately.
-func (c *Control) free() bool { return !c.closed && !c.paced }
+func (c *Control) free() bool { return !c.paced }
 
 // nextSendTime returns the time at which the caller at the front of the queue may be admitted. The zero time means
 // immediately.

@@ -3,6 +3,7 @@ package throttle
 import (
 	"context"
 	"errors"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -53,6 +54,53 @@ func TestWaitedLeavesOutTheLimiter(t *testing.T) {
 		ticket, err := c.Admit(t.Context(), 0, slowLimiter(&calls))
 		if err != nil || ticket.Waited != 5*time.Second || calls != 1 {
 			t.Errorf("waited %v, %d limiter calls, error %v", ticket.Waited, calls, err)
+		}
+	})
+}
+
+// TestMaxWaitBehindALimiter checks the maximum wait of a caller behind another caller that waits for its limiter. That
+// time does not count, and the maximum wait ends although the caller is not the first in the queue.
+func TestMaxWaitBehindALimiter(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := closedThrottle(t, time.Second)
+		start := time.Now()
+		var wg sync.WaitGroup
+		for _, caller := range []struct {
+			maxWait time.Duration
+			limiter func(context.Context) error
+			want    error
+			took    time.Duration
+		}{
+			{0, func(context.Context) error { time.Sleep(100 * time.Second); return nil }, nil, 101 * time.Second},
+			{1000 * time.Second, nil, nil, 111 * time.Second}, // after the timeout of the first caller's request
+			{5 * time.Second, nil, ErrWaitedTooLong, 105 * time.Second},
+		} {
+			wg.Go(func() {
+				if _, err := c.Admit(t.Context(), caller.maxWait, caller.limiter); !errors.Is(err, caller.want) || time.Since(start) != caller.took {
+					t.Errorf("maximum wait of %v: Admit returned %v after %v", caller.maxWait, err, time.Since(start))
+				}
+			})
+			synctest.Wait() // the caller is in the queue
+		}
+		wg.Wait()
+	})
+}
+
+// TestLimiterWhilePaced checks that requests are paced even if the limiter permits them immediately.
+func TestLimiterWhilePaced(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := closedThrottle(t, time.Second)
+		c.Report(mustAdmit(t, c), Accepted, 0)
+		start := time.Now()
+		for range 5 {
+			if _, err := c.Admit(t.Context(), 0, func(context.Context) error { return nil }); err != nil {
+				t.Error(err)
+			}
+		}
+		if took := time.Since(start); took < 300*time.Millisecond || took > 3*time.Second {
+			t.Errorf("5 requests were admitted within %v", took)
 		}
 	})
 }

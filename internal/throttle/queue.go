@@ -89,7 +89,7 @@ func (c *Control) pause(ctx context.Context, w *waiter, e *list.Element, now tim
 		until = next
 	}
 	for _, t := range []time.Time{w.deadline, w.giveUpAt} {
-		if !t.IsZero() && t.After(now) && (until.IsZero() || t.Before(until)) {
+		if t.After(now) && (until.IsZero() || t.Before(until)) {
 			until = t
 		}
 	}

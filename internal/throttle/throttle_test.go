@@ -319,6 +319,51 @@ func TestThrottleCancelledWaiters(t *testing.T) {
 	})
 }
 
+// TestThrottleLateProbe checks that the response to a probe that timed out changes nothing after the next probe was
+// accepted.
+func TestThrottleLateProbe(t *testing.T) {
+	t.Parallel()
+	for _, outcome := range []Outcome{Accepted, Unknown} {
+		synctest.Test(t, func(t *testing.T) {
+			th := closedThrottle(t, time.Second)
+			late := mustAdmit(t, th)
+			th.Report(mustAdmit(t, th), Accepted, 0)
+			started, next := th.regrowthStart, th.nextSendTime()
+			time.Sleep(time.Second)
+			th.Report(late, outcome, 0)
+			if th.regrowthStart != started || th.nextSendTime() != next {
+				t.Errorf("outcome %d: the next request is delayed by %v", outcome, th.nextSendTime().Sub(next))
+			}
+		})
+	}
+}
+
+// TestThrottleDeadlineBehindOthers checks that a caller in the middle of the queue fails as soon as it is known that no
+// request can be sent before its deadline.
+func TestThrottleDeadlineBehindOthers(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		th := closedThrottle(t, time.Second)
+		probe := mustAdmit(t, th)
+		start := time.Now()
+		front, leave := context.WithCancel(t.Context())
+		var wg sync.WaitGroup
+		wg.Go(func() { _, _ = th.Admit(front, 0, nil) })
+		synctest.Wait()
+		wg.Go(func() {
+			defer leave()
+			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+			defer cancel()
+			if _, err := th.Admit(ctx, 0, nil); !errors.Is(err, ErrPastDeadline) || time.Since(start) != 2*time.Second {
+				t.Errorf("Admit returned %v after %v", err, time.Since(start))
+			}
+		})
+		time.Sleep(2 * time.Second)
+		th.Report(probe, Throttled, time.Minute)
+		wg.Wait()
+	})
+}
+
 func TestThrottleWaitTooLong(t *testing.T) {
 	t.Parallel()
 	within := func(d time.Duration) func(*testing.T, *Control) error {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -190,16 +191,21 @@ func TestSlowLimiterWithThrottling(t *testing.T) {
 // TestMaxElapsedThrottled checks that MaxElapsed also limits the time that a call waits for quota.
 func TestMaxElapsedThrottled(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		g := newRig(func(int, *http.Request) (*http.Response, error) {
-			return respond(400, codeBody("Throttling.User"), "x-acs-retry-after", "4000"), nil
-		}, func(c *Config) { c.Retry.MaxAttempts, c.Retry.MaxElapsed = 0, 10*time.Second })
-		start := time.Now()
-		_, err := g.Do(t.Context(), call())
-		if f, ok := asFailure(err); !ok || f.Class&Throttled == 0 || errors.Is(err, context.DeadlineExceeded) || time.Since(start) != 8*time.Second {
-			t.Errorf("got error %v after %v", err, time.Since(start))
-		}
-	})
+	for retryAfter, want := range map[string]time.Duration{"4000": 8 * time.Second, "10000": 10 * time.Second} {
+		synctest.Test(t, func(t *testing.T) {
+			g := newRig(func(int, *http.Request) (*http.Response, error) {
+				return respond(400, codeBody("Throttling.User"), "x-acs-retry-after", retryAfter), nil
+			}, func(c *Config) { c.Retry.MaxAttempts, c.Retry.MaxElapsed = 0, 10*time.Second })
+			start := time.Now()
+			_, err := g.Do(t.Context(), call())
+			if f, ok := asFailure(err); !ok || f.Class&Throttled == 0 || errors.Is(err, context.DeadlineExceeded) || time.Since(start) != want {
+				t.Errorf("got error %v after %v, want %v", err, time.Since(start), want)
+			}
+			if !strings.Contains(err.Error(), "no quota is available within 10s") {
+				t.Errorf("%v does not contain the maximum wait", err)
+			}
+		})
+	}
 }
 
 // TestSlowLimiter checks that calls wait for a slow limiter as long as necessary.

@@ -10,8 +10,8 @@ import (
 	"testing/iotest"
 )
 
-// TestNoMoreThanTheLimitIsRead checks that a body is read only up to the size limit, and not at all if its declared
-// size is larger.
+// TestNoMoreThanTheLimitIsRead checks that a body is read only up to the size limit and then closed. A page is not read
+// at all if its declared size is larger.
 func TestNoMoreThanTheLimitIsRead(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -19,18 +19,22 @@ func TestNoMoreThanTheLimitIsRead(t *testing.T) {
 		length int64
 		most   int
 	}{{200, -1, 32 << 20}, {200, 32<<20 + 1, 0}, {500, -1, 1 << 20}, {500, 1<<20 + 1, 1 << 20}, {404, 1 << 40, 1 << 20}} {
-		read := 0
+		read, closed := 0, false
 		g := newRig(func(int, *http.Request) (*http.Response, error) {
 			resp := respond(c.status, "")
-			resp.ContentLength, resp.Body = c.length, io.NopCloser(readerFunc(func(b []byte) (int, error) {
+			body := readerFunc(func(b []byte) (int, error) {
 				read += len(b)
 				return len(b), nil
-			}))
+			})
+			resp.ContentLength, resp.Body = c.length, struct {
+				io.Reader
+				closerFunc
+			}{body, func() error { closed = true; return nil }}
 			return resp, nil
 		}, func(cfg *Config) { cfg.Retry.MaxAttempts = 1 })
 		// The last Read may fill the rest of a reused buffer.
-		if _, err := g.Do(t.Context(), call()); err == nil || read > c.most+maxKeptSize {
-			t.Errorf("status %d, Content-Length %d: %d bytes read, error %v", c.status, c.length, read, err)
+		if _, err := g.Do(t.Context(), call()); err == nil || read < c.most || read > c.most+maxKeptSize || !closed {
+			t.Errorf("status %d, Content-Length %d: %d bytes read, closed %v, error %v", c.status, c.length, read, closed, err)
 		}
 	}
 }
@@ -51,6 +55,7 @@ func TestReadBody(t *testing.T) {
 		"byte by byte":         {iotest.OneByteReader(strings.NewReader(strings.Repeat("x", 200<<10))), -1, 1 << 20, nil, 200 << 10},
 		"end with data":        {iotest.DataErrReader(strings.NewReader("abc")), -1, 10, nil, 3},
 		"exactly the limit":    {strings.NewReader(strings.Repeat("x", 10)), -1, 10, nil, 10},
+		"declared as limit":    {strings.NewReader(strings.Repeat("x", 10)), 10, 10, nil, 10},
 		"one more":             {strings.NewReader(strings.Repeat("x", 11)), -1, 10, errTooLarge, -1},
 		"declared too large":   {iotest.ErrReader(errors.New("was read")), 11, 10, errTooLarge, 0},
 		"more than declared":   {strings.NewReader(strings.Repeat("x", 3<<20)), 5, 4 << 20, nil, 3 << 20},
@@ -84,6 +89,11 @@ func TestReadBody(t *testing.T) {
 	buf, _ := readBody(nil, &http.Response{Body: io.NopCloser(bytes.NewReader(nil)), ContentLength: 30 << 20}, maxBody)
 	if cap(buf) > firstBuffer {
 		t.Errorf("%d bytes allocated for an empty body", cap(buf))
+	}
+	// The buffer grows with the body, not to the limit.
+	buf, _ = readBody(nil, &http.Response{Body: io.NopCloser(bytes.NewReader(make([]byte, 200<<10))), ContentLength: -1}, maxBody)
+	if len(buf) != 200<<10 || cap(buf) > firstBuffer {
+		t.Errorf("%d bytes allocated for a body of %d bytes", cap(buf), len(buf))
 	}
 }
 

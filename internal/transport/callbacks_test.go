@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -153,14 +154,35 @@ func explodingCredentials(explode func()) func(context.Context, signer.Credentia
 	}
 }
 
+// TestRetryLog checks that the log entry for a retry contains the wait, except after a throttled response.
+func TestRetryLog(t *testing.T) {
+	t.Parallel()
+	for code, want := range map[string]string{
+		"ServiceUnavailable": `reason="ServiceUnavailable told" wait=`,
+		"Throttling":         "reason=\"Throttling told\"\n",
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			g := newRig(func(n int, _ *http.Request) (*http.Response, error) {
+				if n == 1 {
+					return respond(400, codeBody(code)), nil
+				}
+				return respond(200, good), nil
+			}, nil)
+			_, _ = g.Do(t.Context(), call())
+			if text := g.log.String(); !strings.Contains(text, "level=INFO msg=\"ecs: retrying\"") || !strings.Contains(text, want) || strings.Contains(text, "wait=0s") {
+				t.Errorf("%s: the log is %s", code, text)
+			}
+		})
+	}
+}
+
 // TestObserve checks that Observe returns the data from the headers of the most recent response.
 func TestObserve(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		date := time.Now().Add(7 * time.Minute).UTC().Truncate(time.Second)
-		g := newRig(func(int, *http.Request) (*http.Response, error) {
-			return respond(200, good, "Date", date.Format(http.TimeFormat), "X-RateLimit-User-API", "Limit:10,Remain:9"), nil
-		}, nil)
+		header := []string{"Date", date.Format(http.TimeFormat), "X-RateLimit-User-API", "Limit:10,Remain:9"}
+		g := newRig(func(int, *http.Request) (*http.Response, error) { return respond(200, good, header...), nil }, nil)
 		if o := g.Observe("cn-test", "DescribeInstances"); o != (Observation{}) {
 			t.Errorf("before any response, Observe returned %+v", o)
 		}
@@ -171,6 +193,12 @@ func TestObserve(t *testing.T) {
 		}
 		if offset := g.ClockOffset(); offset != 0 {
 			t.Errorf("the clock offset is %v although no request was rejected", offset)
+		}
+		for _, header = range [][]string{append(header, "Age", "30"), {"Date", "now"}, nil} {
+			_, _ = g.Do(t.Context(), call())
+			if o := g.Observe("cn-test", "DescribeInstances"); !o.ServerTime.IsZero() {
+				t.Errorf("the server's time after a response with the headers %q is %v", header, o.ServerTime)
+			}
 		}
 	})
 }

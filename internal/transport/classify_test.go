@@ -13,6 +13,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
 // TestClassifyCodes checks the class of the most important documented error codes.
@@ -123,6 +125,9 @@ func TestClassifyCodes(t *testing.T) {
 	if got, _ := classify("InvalidParameter", "The specified SecurityToken.Expired is not valid", 400, false, false); got != stale {
 		t.Errorf("InvalidParameter for an expired token has class %b", got)
 	}
+	if got, _ := classify("MissingParameter", "The specified SecurityToken.Expired is not valid", 400, false, false); got != Invalid {
+		t.Errorf("MissingParameter with a message about an expired token has class %b", got)
+	}
 }
 
 // TestAdvice checks the advice for error codes whose message does not tell the user what to do.
@@ -167,10 +172,13 @@ func TestClassifyStatus(t *testing.T) {
 			}
 		}
 	}
-	for status, want := range map[int]string{302: "redirects", 404: "endpoint", 407: "proxy"} {
-		if _, advice := classify("", "", status, false, false); !strings.Contains(advice, want) {
+	for status, want := range map[int]string{200: "", 300: "redirects", 302: "redirects", 399: "redirects", 400: "", 404: "endpoint", 407: "proxy", 418: ""} {
+		if _, advice := classify("", "", status, false, false); !strings.Contains(advice, want) || (advice == "") != (want == "") {
 			t.Errorf("the advice for status %d is %q", status, advice)
 		}
+	}
+	if _, advice := classify("Novel", "", 404, false, false); advice != "" { // the response comes from the API
+		t.Errorf("the advice for status 404 with an error code is %q", advice)
 	}
 }
 
@@ -197,6 +205,7 @@ func TestClassifyNetwork(t *testing.T) {
 		"proxy 407":          {proxyError(407), Unavailable},
 		"proxy 407 as text":  {errors.New("Proxy Authentication Required"), Unavailable},
 		"proxy 403":          {proxyError(403), Unavailable},
+		"proxy 500":          {proxyError(500), transient},
 		"proxy 503":          {proxyError(503), transient},
 	} {
 		if got := classifyNetwork(c.err).class; got != c.want {
@@ -226,6 +235,8 @@ func TestParseErrorResponse(t *testing.T) {
 		"numbers":           {`{"Code":500,"RequestId":12345678901234567890,"Message":true}`, ErrorResponse{Code: "500", Message: "true", RequestID: "12345678901234567890"}, true},
 		"odd kinds":         {`{"Code":"C","Message":{"a":1},"HostId":[1],"Recommend":null}`, ErrorResponse{Code: "C", RequestID: id}, true},
 		"description":       {`{"Code":"C","Description":"D"}`, ErrorResponse{Code: "C", Message: "D", RequestID: id}, true},
+		"code of success":   {`{"Code":"OK","Message":"M"}`, ErrorResponse{Code: "OK", Message: "M", RequestID: id}, true}, // the status is 400
+		"no code":           {`{"Message":"M"}`, ErrorResponse{Message: "M", RequestID: id}, true},
 		"xml":               {`<?xml version="1.0"?><Error><RequestId>R</RequestId><HostId>H</HostId><Code>C</Code><Message>a &lt; b</Message></Error>`, ErrorResponse{Code: "C", Message: "a < b", RequestID: "R", HostID: "H"}, true},
 		"xml of success":    {`<DescribeInstancesResponse><RequestId>R</RequestId></DescribeInstancesResponse>`, ErrorResponse{RequestID: id}, false},
 		"html":              {`<html><body>502 Bad Gateway</body></html>`, ErrorResponse{RequestID: id}, false},
@@ -284,6 +295,17 @@ func TestSignatureAdvice(t *testing.T) {
 	} {
 		if got := signatureAdvice(message, query, "otherwise"); !strings.Contains(got, want) {
 			t.Errorf("%s: %q", message, got)
+		}
+	}
+	for _, code := range []string{"SignatureDoesNotMatch", "IncompleteSignature"} {
+		g := newRig(func(_ int, r *http.Request) (*http.Response, error) {
+			params := r.URL.Query()
+			params.Del("Signature")
+			return respond(400, fmt.Sprintf(`{"Code":%q,"Message":%q}`, code, signer.StringToSign(http.MethodPost, params))), nil
+		}, nil)
+		_, err := g.Do(t.Context(), call())
+		if f, ok := asFailure(err); !ok || !strings.Contains(f.Advice, "secret is wrong") {
+			t.Errorf("%s: %+v", code, f)
 		}
 	}
 	if _, err := url.ParseQuery("%zz"); err == nil {

@@ -68,6 +68,19 @@ func TestClockIsLearnedWithoutRetry(t *testing.T) {
 	})
 }
 
+// TestClockIsNotLearnedFromOtherErrors checks that the clock offset depends only on responses that reject the timestamp.
+func TestClockIsNotLearnedFromOtherErrors(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		g := newRig(func(int, *http.Request) (*http.Response, error) {
+			return respond(503, "", "Date", time.Now().Add(time.Hour).UTC().Format(http.TimeFormat)), nil
+		}, nil)
+		if _, err := g.Do(t.Context(), call()); err == nil || g.ClockOffset() != 0 {
+			t.Errorf("error %v, offset %v", err, g.ClockOffset())
+		}
+	})
+}
+
 func TestClock(t *testing.T) {
 	t.Parallel()
 	const minute, hour = time.Minute, time.Hour
@@ -93,6 +106,7 @@ func TestClock(t *testing.T) {
 			"long ago":                  {0, http.Header{"Date": {"Thu, 01 Jan 1970 00:00:00 GMT"}}, false, 0},
 			"far ahead":                 {0, http.Header{"Date": {"Thu, 01 Jan 2099 00:00:00 GMT"}}, false, 0},
 			"too little":                {0, date(3 * minute), false, 0},
+			"just enough":               {0, date(4 * minute), true, 4 * minute},
 			"from a cache":              {0, cached(30 * minute), false, 0},
 			"no date":                   {0, http.Header{}, false, 0},
 			"no time":                   {0, http.Header{"Date": {"now"}}, false, 0},

@@ -40,8 +40,8 @@ func (t *Transport) Observe(region, action string) (o Observation) {
 		return o
 	}
 	o.LocalTime = h.at
-	if date, err := http.ParseTime(h.header.Get("Date")); err == nil && h.header.Get("Age") == "" {
-		o.ServerTime = date
+	if h.header.Get("Age") == "" {
+		o.ServerTime, _ = http.ParseTime(h.header.Get("Date"))
 	}
 	o.RateLimitUserAPI = h.redactor().Line(h.header.Get("X-RateLimit-User-API"), 256)
 	return o

@@ -49,7 +49,7 @@ func (x *exchange) readResponse(resp *http.Response) attemptResult {
 	case err != nil && (success || !errors.Is(err, errTooLarge)):
 		unreadable = x.networkFailure(err)
 		unreadable.status, unreadable.response.RequestID = resp.StatusCode, x.requestID(resp.Header)
-		if !unreadable.final && success {
+		if !unreadable.final {
 			unreadable.response.Status = resp.StatusCode
 		}
 		if unreadable.final || success {
@@ -81,7 +81,7 @@ func (x *exchange) parseFailure(resp *http.Response, body []byte, unreadable att
 	if e.Code == "SignatureDoesNotMatch" || e.Code == "IncompleteSignature" {
 		res.advice = signatureAdvice(e.Message, x.query, res.advice)
 	}
-	if e.Code == "" && unreadable.err != nil {
+	if e.Code == "" {
 		res.err, res.class = unreadable.err, cmp.Or(res.class, unreadable.class)
 	}
 	res.retryAfter = retryAfter(resp.Header, res.class&Throttled != 0)
@@ -216,7 +216,7 @@ func describeBody(status int, body []byte, r *redact.Redactor) string {
 	if len(body) == 0 {
 		return what + ", empty body"
 	}
-	return what + ", body begins: " + r.Excerpt(string(body[:min(len(body), 16<<10)]), 160)
+	return what + ", body begins: " + r.Excerpt(string(body), 160)
 }
 
 // signatureAdvice returns advice for a rejected signature. It compares the string to sign in the server's message with
@@ -228,7 +228,6 @@ func signatureAdvice(message, query, otherwise string) string {
 	if err != nil || !strings.Contains(message, begin) {
 		return otherwise
 	}
-	params.Del("Signature")
 	if strings.Contains(message, signer.StringToSign(http.MethodPost, params)) {
 		return "the access key secret is wrong"
 	}

@@ -64,6 +64,8 @@ func TestProblems(t *testing.T) {
 		"no TLS":                {tls.RecordHeaderError{Msg: "first record does not look like a TLS handshake"}, TLSFailed, true, "does not speak TLS", nil},
 		"plain HTTP":            {fmt.Errorf("wrapped: %w", http.ErrSchemeMismatch), TLSFailed, true, "does not speak TLS", nil},
 		"proxy unknown":         {proxy(dial(unknown)), ProxyFailed, true, "the host name of the proxy does not exist", new(*net.DNSError)},
+		"proxy's name server":   {proxy(dial(&net.DNSError{Err: "server misbehaving", IsTemporary: true})), ProxyFailed, false, "the proxy cannot be reached", nil},
+		"SOCKS proxy refuses":   {&net.OpError{Op: "socks connect", Net: "tcp", Err: syscall.ECONNREFUSED}, ProxyFailed, false, "the proxy cannot be reached", nil},
 		"proxy refused":         {proxy(dial(syscall.ECONNREFUSED)), ProxyFailed, false, "the proxy cannot be reached", nil},
 		"proxy untrusted":       {proxy(untrusted), ProxyFailed, true, "TLS connection to the proxy", nil},
 		"proxy forbids":         {proxyError(403), ProxyFailed, true, "NO_PROXY", nil},
@@ -93,6 +95,20 @@ func TestProblems(t *testing.T) {
 	}
 }
 
+// TestCutPage checks the failure of a call whose page is never complete. It must not quote the beginning of the page.
+func TestCutPage(t *testing.T) {
+	t.Parallel()
+	g := newRig(func(int, *http.Request) (*http.Response, error) {
+		resp := respond(200, "", "X-Acs-Request-Id", "0-1")
+		resp.ContentLength, resp.Body = -1, io.NopCloser(io.MultiReader(strings.NewReader(`{"Inst`), errReader{io.ErrUnexpectedEOF}))
+		return resp, nil
+	}, func(c *Config) { c.Retry.MaxAttempts = 1 })
+	_, err := g.Do(t.Context(), call())
+	if f, ok := asFailure(err); !ok || f.Error() != "unexpected EOF" || f.Problem != ConnectionLost || f.Response.Status != 200 || f.Response.RequestID != "0-1" {
+		t.Errorf("%v: %+v", err, f)
+	}
+}
+
 // TestErrorDocument checks which responses with a 2xx status are treated as errors.
 func TestErrorDocument(t *testing.T) {
 	t.Parallel()
@@ -108,6 +124,9 @@ func TestErrorDocument(t *testing.T) {
 		{`"Success"`, `"done"`, false},
 		{`""`, `"successful"`, false},
 		{`"InternalError"`, ``, false}, // a successful response may have a member named Code
+		{``, `"told"`, false},
+		{`null`, `"told"`, false},
+		{`"InternalError"`, `null`, false},
 		{`"InternalError"`, `"told"`, true},
 		{`"InternalError"`, `""`, true},
 		{`500`, `"told"`, true},

@@ -66,7 +66,7 @@ func (p Policy) limits(patient bool) (attempts int, elapsed time.Duration) {
 // ceiling returns the longest possible backoff after the n-th failure. The first failure is number 1.
 func (p Policy) ceiling(n int) time.Duration {
 	// Shift MaxDelay instead of MinDelay, because MinDelay<<shift could overflow.
-	if shift := min(n-1, 62); p.MinDelay <= p.MaxDelay>>shift {
+	if shift := n - 1; p.MinDelay <= p.MaxDelay>>shift {
 		return p.MinDelay << shift
 	}
 	return p.MaxDelay

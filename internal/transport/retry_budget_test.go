@@ -107,6 +107,36 @@ func TestRetryBudget(t *testing.T) {
 	})
 }
 
+// TestRetryBudgetBounds checks that calls and responses do not extend the budget beyond retryBudget, and that one
+// response adds one retry.
+func TestRetryBudgetBounds(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		spent float64
+		add   func(*outage)
+		want  int
+	}{
+		"calls":        {0, func(o *outage) { o.addCall() }, retryBudget},
+		"responses":    {0, func(o *outage) { o.reportResponse() }, retryBudget},
+		"one response": {retryBudget + 99, func(o *outage) { o.reportResponse() }, 1},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			o := outage{spent: c.spent}
+			for range 100 {
+				c.add(&o)
+			}
+			o.reportFault(testPolicy)
+			retries := 0
+			for o.await(t.Context(), testPolicy, time.Now(), time.Now().Add(time.Second)) == nil {
+				retries++
+			}
+			if retries != c.want {
+				t.Errorf("%s: %d retries, want %d", name, retries, c.want)
+			}
+		})
+	}
+}
+
 // TestRetryBudgetWhileUp checks a retry without remaining budget. The retry must wait while the service is up, and must
 // fail when the service goes down.
 func TestRetryBudgetWhileUp(t *testing.T) {
@@ -129,6 +159,29 @@ func TestRetryBudgetWhileUp(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestProbes checks the pauses between probes while the service is down, and that retries are sent immediately when it
+// responds.
+func TestProbes(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := Policy{MinDelay: time.Second, MaxDelay: time.Second}
+		var o outage
+		o.reportFault(p)
+		for i := range 3 {
+			start := time.Now()
+			if err := o.await(t.Context(), p, start, start.Add(time.Hour)); err != nil || time.Since(start) < 2*time.Second/3 || time.Since(start) > time.Second {
+				t.Errorf("probe %d: await returned %v after %v", i+1, err, time.Since(start))
+			}
+			o.reportFault(p)
+		}
+		o.reportResponse()
+		start := time.Now()
+		if err := o.await(t.Context(), p, start, start.Add(time.Hour)); err != nil || time.Since(start) != 0 {
+			t.Errorf("after a response, await returned %v after %v", err, time.Since(start))
+		}
+	})
 }
 
 // TestAwait checks when await returns and with which error.
@@ -165,6 +218,11 @@ func TestAwait(t *testing.T) {
 		}
 		if err.Error() == "" || ContextError(ctx).Error() != "context canceled: cause" {
 			t.Errorf("%v", ContextError(ctx))
+		}
+		ctx, cancel = context.WithCancel(t.Context())
+		cancel()
+		if text := ContextError(ctx).Error(); text != "context canceled" {
+			t.Errorf("without a cause, the error is %q", text)
 		}
 	})
 }

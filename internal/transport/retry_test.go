@@ -39,7 +39,7 @@ func TestBackoff(t *testing.T) {
 	})
 	synctest.Test(t, func(t *testing.T) {
 		g := newRig(func(int, *http.Request) (*http.Response, error) {
-			return respond(503, "", "Retry-After", "2", "X-RateLimit-User", "Limit:9,Remain:8,TimeLeft:50000"), nil
+			return respond(503, "", "Retry-After", "2", "X-RateLimit-User", "Limit:9,Remain:0,TimeLeft:50000"), nil
 		}, nil)
 		_, _ = g.Do(t.Context(), call())
 		for i, d := range g.gaps() {
@@ -88,6 +88,7 @@ func TestMaxElapsed(t *testing.T) {
 		"a page by default":                  {patient: true, last: defaultPatience},
 		"the server asks for more":           {policy: Policy{MaxElapsed: 5 * time.Second}, retryAfter: "6", last: 0, requests: 1},
 		"the server asks for less":           {policy: Policy{MaxElapsed: 5 * time.Second}, retryAfter: "4", last: 5 * time.Second, requests: 2},
+		"the server asks for exactly that":   {policy: Policy{MaxElapsed: 5 * time.Second}, retryAfter: "5", last: 5 * time.Second, requests: 2},
 		"the server asks, no limit is given": {retryAfter: "20", last: 20 * time.Second, requests: 2},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -120,6 +121,34 @@ func TestMaxElapsed(t *testing.T) {
 	}
 }
 
+// TestOutageAfterThrottling checks a call that fails, is throttled, and then fails again. By default, the second failure
+// begins a new outage. MaxElapsed limits the time since the first failure.
+func TestOutageAfterThrottling(t *testing.T) {
+	t.Parallel()
+	for _, maxElapsed := range []time.Duration{0, 10 * time.Second} {
+		synctest.Test(t, func(t *testing.T) {
+			g := newRig(func(n int, _ *http.Request) (*http.Response, error) {
+				switch {
+				case n == 2 && maxElapsed == 0:
+					return respond(400, codeBody("Throttling"), "x-acs-retry-after", "40000"), nil
+				case n == 2:
+					return respond(400, codeBody("Throttling"), "x-acs-retry-after", "8000"), nil
+				case n == 4 && maxElapsed == 0:
+					return respond(200, good), nil
+				}
+				return respond(503, ""), nil
+			}, func(c *Config) { c.Retry = Policy{MaxElapsed: maxElapsed} })
+			c := call()
+			c.Patient = true
+			_, err := g.Do(t.Context(), c)
+			last := g.times[len(g.times)-1].Sub(g.times[0])
+			if (err == nil) != (maxElapsed == 0) || len(g.times) < 4 || maxElapsed > 0 && last > maxElapsed {
+				t.Errorf("MaxElapsed %v: %d requests, the last after %v, error %v", maxElapsed, len(g.times), last, err)
+			}
+		})
+	}
+}
+
 // TestChangesAreNotRepeated checks that a change is retried only if the failed attempt cannot have taken effect or the
 // request has a ClientToken.
 func TestChangesAreNotRepeated(t *testing.T) {
@@ -137,6 +166,7 @@ func TestChangesAreNotRepeated(t *testing.T) {
 		"connection refused": {fail(&net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}), true},
 		"no route":           {fail(&net.OpError{Op: "dial", Net: "tcp", Err: syscall.EHOSTUNREACH}), true},
 		"name server down":   {fail(&net.OpError{Op: "dial", Net: "tcp", Err: &net.DNSError{Err: "timeout", IsTimeout: true}}), true},
+		"dial timeout":       {fail(&net.OpError{Op: "dial", Net: "tcp", Err: timeoutError("i/o timeout")}), true},
 		"proxy down":         {fail(&net.OpError{Op: "proxyconnect", Net: "tcp", Err: syscall.ECONNREFUSED}), true},
 		"TLS timeout":        {fail(errors.New("net/http: TLS handshake timeout")), true},
 		"throttled":          {status(400, codeBody("Throttling.User")), true},
@@ -249,6 +279,7 @@ func TestRetryAfter(t *testing.T) {
 		"the longest":        {h("Retry-After", "2", "x-acs-retry-after", "2500"), 2500 * time.Millisecond, 2500 * time.Millisecond},
 		"huge":               {h("x-acs-retry-after", strconv.FormatInt(math.MaxInt64, 10), "Retry-After", strconv.FormatInt(math.MaxInt64, 10)), time.Minute, time.Minute},
 		"beyond int64":       {h("x-acs-retry-after", "99999999999999999999", "Retry-After", "99999999999999999999"), time.Minute, time.Minute},
+		"seconds > int64":    {h("Retry-After", "99999999999999999999"), time.Minute, time.Minute},
 		"below int64":        {h("x-acs-retry-after", "-99999999999999999999", userAPI, "TimeLeft:-99999999999999999999"), 0, 0},
 		"negative":           {h("x-acs-retry-after", "-5", "Retry-After", "-5", userAPI, "TimeLeft:-5"), 0, 0},
 		"not numbers":        {h("x-acs-retry-after", "soon", "Retry-After", "1.5", userAPI, "TimeLeft:x,Remain:y"), 0, 0},
@@ -257,6 +288,7 @@ func TestRetryAfter(t *testing.T) {
 		"other case":         {h(user, "limit:10, remain:0, timeleft: 1500"), 1500 * time.Millisecond, 0},
 		"the one used up":    {h(userAPI, "Limit:10,Remain:0,TimeLeft:1500", user, "Limit:1000,Remain:900,TimeLeft:40000"), 1500 * time.Millisecond, 0},
 		"the later of two":   {h(userAPI, "Remain:0,TimeLeft:1500", user, "Remain:0,TimeLeft:2500"), 2500 * time.Millisecond, 0},
+		"neither used up":    {h(userAPI, "Remain:5,TimeLeft:2500", user, "Remain:9,TimeLeft:1500"), 2500 * time.Millisecond, 0},
 		"none used up":       {h(userAPI, "Limit:10,Remain:5,TimeLeft:1500"), 1500 * time.Millisecond, 0},
 		"said otherwise too": {h(userAPI, "Limit:10,Remain:5,TimeLeft:9000", "x-acs-retry-after", "100"), 100 * time.Millisecond, 100 * time.Millisecond},
 		"garbage":            {h(userAPI, ",,:,TimeLeft,:5,TimeLeft:,"), 0, 0},

@@ -114,6 +114,10 @@ type readerFunc func([]byte) (int, error)
 
 func (f readerFunc) Read(b []byte) (int, error) { return f(b) }
 
+type closerFunc func() error
+
+func (f closerFunc) Close() error { return f() }
+
 func asTimeout(err error) (timeout timeoutError, ok bool) {
 	ok = errors.As(err, &timeout)
 	return timeout, ok

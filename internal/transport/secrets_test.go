@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
@@ -98,6 +99,39 @@ func TestCallersErrorsAreMasked(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestKeyOfTheCallIsMasked checks that errors of the caller's context are masked with the key of the call itself, even if
+// another call has used a newer key in the meantime.
+func TestKeyOfTheCallIsMasked(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		keys := 0
+		g := newRig(func(n int, _ *http.Request) (*http.Response, error) {
+			if n == 1 {
+				return respond(503, "", "Retry-After", "10"), nil
+			}
+			return respond(200, good), nil
+		}, func(c *Config) {
+			c.Credentials = func(context.Context, signer.Credentials) (signer.Credentials, error, error) {
+				if keys++; keys == 1 {
+					return secretKey, nil, nil
+				}
+				return signer.Credentials{AccessKeyID: "newer", AccessKeySecret: "newer secret"}, nil, nil
+			}
+		})
+		ctx, cancel := context.WithCancelCause(t.Context())
+		time.AfterFunc(2*time.Second, func() { cancel(errors.New("it is " + secretKey.AccessKeySecret)) })
+		time.AfterFunc(time.Second, func() {
+			if _, err := g.Do(t.Context(), call()); err != nil {
+				t.Error(err)
+			}
+		})
+		_, err := g.Do(ctx, call())
+		if !errors.Is(err, context.Canceled) || keys != 2 || strings.Contains(err.Error(), secretKey.AccessKeySecret) {
+			t.Errorf("%v after %d keys", err, keys)
+		}
+	})
 }
 
 // TestMask checks that Meta.Mask masks the key and the signature of the request.

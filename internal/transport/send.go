@@ -114,7 +114,7 @@ func withoutContextError(err error) error {
 // wraps the cause.
 func ContextError(ctx context.Context) error {
 	err, cause := ctx.Err(), context.Cause(ctx)
-	if cause == nil || errors.Is(err, cause) { // without an explicit cause, context.Cause returns ctx.Err()
+	if errors.Is(err, cause) { // without an explicit cause, context.Cause returns ctx.Err()
 		return err
 	}
 	return fmt.Errorf("%w: %w", err, cause)

@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -26,6 +27,25 @@ func TestAttemptTimeout(t *testing.T) {
 		g.CloseIdleConnections()
 		if closer.closed != 3 {
 			t.Error("CloseIdleConnections did not close idle connections")
+		}
+	})
+}
+
+// TestIdleConnectionsAfterAnErrorResponse checks that idle connections are closed only after an attempt without a
+// response.
+func TestIdleConnectionsAfterAnErrorResponse(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		closer, attempts := &idleCloser{}, 0
+		closer.RoundTripper = roundTripFunc(func(*http.Request) (*http.Response, error) {
+			if attempts++; attempts == 2 {
+				return nil, io.EOF
+			}
+			return respond(503, ""), nil
+		})
+		g := newRig(nil, func(c *Config) { c.HTTPClient, c.Retry.MaxAttempts = &http.Client{Transport: closer}, 4 })
+		if _, err := g.Do(t.Context(), call()); err == nil || attempts != 4 || closer.closed != 1 {
+			t.Errorf("idle connections were closed %d times between %d attempts", closer.closed, attempts)
 		}
 	})
 }

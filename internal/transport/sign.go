@@ -9,7 +9,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"os"
 	"strings"
 	"syscall"
 
@@ -71,7 +70,7 @@ func (s *callState) reportToScope(res attemptResult) {
 func (s *callState) currentKey(ctx context.Context) (signer.Credentials, *attemptResult) {
 	key, warning, err := s.t.cfg.Credentials(ctx, s.stale)
 	switch {
-	case err != nil && ctx.Err() != nil:
+	case ctx.Err() != nil:
 		res := s.contextResult(ctx)
 		res.err = fmt.Errorf("while waiting for credentials: %w", res.err)
 		return key, &res
@@ -81,7 +80,7 @@ func (s *callState) currentKey(ctx context.Context) (signer.Credentials, *attemp
 			class |= Unavailable
 		}
 		return key, &attemptResult{err: fmt.Errorf("no credentials: %w", withoutContextError(err)), class: class, final: true}
-	case s.stale != (signer.Credentials{}) && key == s.stale: // the provider has no other key
+	case key == s.stale: // the provider has no other key
 		res := s.last
 		res.sent, res.final = false, true
 		return key, &res
@@ -114,8 +113,7 @@ func isUnreachable(err error) bool {
 	if errors.As(err, &op) || errors.As(err, &dns) || errors.As(err, &timeout) && timeout.Timeout() {
 		return true
 	}
-	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded) ||
-		errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, syscall.ECONNRESET)
+	return errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, syscall.ECONNRESET)
 }
 
 // newRedactor returns a Redactor for the secrets of a signed request: the key and the signatures.

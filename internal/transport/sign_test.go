@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -77,8 +78,8 @@ func TestExpiredKey(t *testing.T) {
 				}
 			})
 			_, err := g.Do(t.Context(), call())
-			if len(g.requests) != c.requests || (err == nil) != c.ok {
-				t.Errorf("%s: %d requests, error %v", name, len(g.requests), err)
+			if len(g.requests) != c.requests || len(g.attempts) != c.requests || (err == nil) != c.ok {
+				t.Errorf("%s: %d requests, %d reported, error %v", name, len(g.requests), len(g.attempts), err)
 			}
 			if !slices.Equal(stales, []signer.Credentials{{}, first}) {
 				t.Errorf("%s: the provider was asked to replace %v", name, stales)
@@ -113,6 +114,8 @@ func TestCredentialsUnreachable(t *testing.T) {
 		"no key":    {errors.New("no key in the profile"), Credentials},
 		"bad file":  {fmt.Errorf("profile: %w", io.ErrUnexpectedEOF), Credentials},
 		"refused":   {fmt.Errorf("STS: %w", syscall.ECONNREFUSED), Credentials | Unavailable},
+		"reset":     {fmt.Errorf("STS: %w", syscall.ECONNRESET), Credentials | Unavailable},
+		"no file":   {fmt.Errorf("profile: %w", syscall.ENOENT), Credentials},
 		"dial":      {&net.OpError{Op: "dial", Err: errors.New("no route")}, Credentials | Unavailable},
 		"no host":   {&net.DNSError{Err: "no such host", IsNotFound: true}, Credentials | Unavailable},
 		"timeout":   {fmt.Errorf("metadata: %w", context.DeadlineExceeded), Credentials | Unavailable},
@@ -137,6 +140,89 @@ type saysUnavailable bool
 func (saysUnavailable) Error() string { return "provider failed" }
 
 func (s saysUnavailable) Unavailable() bool { return bool(s) }
+
+// TestKey checks that Key returns the key of the next request, or a *Failure.
+func TestKey(t *testing.T) {
+	t.Parallel()
+	var failure error
+	g := newRig(nil, func(c *Config) {
+		c.Credentials = func(context.Context, signer.Credentials) (signer.Credentials, error, error) {
+			return secretKey, nil, failure
+		}
+	})
+	if key, err := g.Key(t.Context()); key != secretKey || err != nil {
+		t.Errorf("%v, %v", key, err)
+	}
+	failure = errors.New("no key in the profile")
+	key, err := g.Key(t.Context())
+	if f, ok := asFailure(err); key != (signer.Credentials{}) || !ok || f.Class != Credentials || f.Attempts != 0 {
+		t.Errorf("%v, %v", key, err)
+	}
+}
+
+// TestResponsesThatEndThrottling checks after which responses to a probe several requests are sent at the same time. A
+// response that does not come from the API, or a failure of the service, says nothing about the quota.
+func TestResponsesThatEndThrottling(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		status int
+		body   string
+		ends   bool
+	}{
+		"success":             {200, good, true},
+		"error of the caller": {400, codeBody("InvalidParameter"), true},
+		"service failure":     {500, codeBody("InternalError"), false},
+		"page of a proxy":     {404, "<html>", false},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			inFlight, most := 0, 0
+			var mu sync.Mutex
+			g := newRig(func(n int, _ *http.Request) (*http.Response, error) {
+				if n == 1 {
+					return respond(400, codeBody("Throttling")), nil
+				}
+				mu.Lock()
+				inFlight++
+				most = max(most, inFlight)
+				mu.Unlock()
+				time.Sleep(2 * time.Second)
+				mu.Lock()
+				defer mu.Unlock()
+				inFlight--
+				return respond(c.status, c.body), nil
+			}, func(cfg *Config) { cfg.Retry.MaxAttempts = 1 })
+			_, _ = g.Do(t.Context(), call())
+			var wg sync.WaitGroup
+			for range 10 {
+				wg.Go(func() { _, _ = g.Do(t.Context(), call()) })
+			}
+			wg.Wait()
+			if len(g.requests) != 11 || (most > 1) != c.ends {
+				t.Errorf("%s: %d requests, up to %d at the same time", name, len(g.requests), most)
+			}
+		})
+	}
+}
+
+// TestResponsesThatEndAnOutage checks that only a response from the server ends an outage.
+func TestResponsesThatEndAnOutage(t *testing.T) {
+	t.Parallel()
+	g := newRig(func(n int, _ *http.Request) (*http.Response, error) {
+		switch n {
+		case 1:
+			return respond(503, ""), nil
+		case 2:
+			return nil, errors.New("tls: failed to verify certificate")
+		}
+		return respond(400, codeBody("InvalidParameter")), nil
+	}, func(c *Config) { c.Retry.MaxAttempts = 1 })
+	for i, want := range []bool{true, true, false} {
+		_, _ = g.Do(t.Context(), call())
+		if got := g.scope("cn-test", "DescribeInstances").outage.down; got != want {
+			t.Errorf("after request %d: down is %v", i+1, got)
+		}
+	}
+}
 
 // TestUnknownKeyIsRenewed checks that a key that the API reports as unknown or disabled is replaced once.
 func TestUnknownKeyIsRenewed(t *testing.T) {

@@ -82,6 +82,7 @@ func TestDo(t *testing.T) {
 		"cut 400 once":              {serve: once(cut(400, `{"Code":"Throt`)), attempts: 2},
 		"cut 404 for ever":          {serve: cut(404, `<html>`), attempts: 3, class: transient, status: 404, text: "unexpected EOF", is: io.ErrUnexpectedEOF},
 		"cut 400, code complete":    {serve: cut(400, codeBody("InvalidParameter")), attempts: 1, class: Invalid, code: "InvalidParameter", status: 400, text: "told"},
+		"cut 409, code complete":    {serve: cut(409, codeBody("OperationConflict")), attempts: 1, code: "OperationConflict", status: 409, text: "told"},
 		"bad page once":             {serve: once(always(200, "<html>")), attempts: 2},
 		"bad page for ever":         {serve: always(200, "<html>"), attempts: 3, class: transient, status: 200, text: "the response did not come from this API, body begins: <html>: bad page"},
 		"200 with an error":         {serve: always(200, codeBody("InternalError")), attempts: 3, class: transient, code: "InternalError", status: 200, text: "told"},
@@ -111,6 +112,12 @@ func TestDo(t *testing.T) {
 				c.Limiter = limiter(func(context.Context) error { return errors.New("would exceed context deadline") })
 			},
 		},
+		"limiter has its own deadline": {
+			serve: always(200, good), attempts: 0, text: "limiter: context deadline exceeded", is: context.DeadlineExceeded,
+			edit: func(c *Config) {
+				c.Limiter = limiter(func(context.Context) error { return context.DeadlineExceeded })
+			},
+		},
 		"limiter passes": {serve: always(200, good), attempts: 1, edit: func(c *Config) { c.Limiter = limiter(func(context.Context) error { return nil }) }},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -134,8 +141,8 @@ func TestDo(t *testing.T) {
 				if !strings.Contains(f.Error(), c.text) || f.Response.Code != c.code || f.Response.Status != c.status || f.Class != c.class || f.Attempts != c.attempts {
 					t.Errorf("%v: %+v", f, f)
 				}
-				if c.is != nil && !errors.Is(err, c.is) {
-					t.Errorf("%v does not match %v", err, c.is)
+				if c.is != nil && (!errors.Is(err, c.is) || strings.Count(f.Error(), c.is.Error()) > 1) {
+					t.Errorf("%v does not match %v, or contains its message twice", err, c.is)
 				}
 				if errors.Is(err, context.DeadlineExceeded) && c.is != context.DeadlineExceeded { //nolint:errorlint // must be the same error value
 					t.Errorf("%v matches context.DeadlineExceeded, although the caller set no deadline", err)
@@ -166,11 +173,14 @@ func TestContext(t *testing.T) {
 		<-r.Context().Done()
 		return nil, r.Context().Err()
 	}
-	hangBody := func(_ int, r *http.Request) (*http.Response, error) {
-		resp := respond(200, "")
-		resp.ContentLength, resp.Body = -1, io.NopCloser(untilDone{r.Context()})
-		return resp, nil
+	hangBodyOf := func(status int) roundTripper {
+		return func(_ int, r *http.Request) (*http.Response, error) {
+			resp := respond(status, "")
+			resp.ContentLength, resp.Body = -1, io.NopCloser(untilDone{r.Context()})
+			return resp, nil
+		}
 	}
+	hangBody := hangBodyOf(200)
 	unavailable := func(int, *http.Request) (*http.Response, error) {
 		return respond(503, codeBody("ServiceUnavailable")), nil
 	}
@@ -201,6 +211,7 @@ func TestContext(t *testing.T) {
 	}{
 		"cancelled in the request":     {hang, nil, 0, time.Second, 1, "", cause},
 		"cancelled in the body":        {hangBody, nil, 0, time.Second, 1, "", cause},
+		"cancelled in the error body":  {hangBodyOf(503), nil, 0, time.Second, 1, "", cause},
 		"cancelled in the backoff":     {slow, nil, 0, time.Second, 1, "ServiceUnavailable", cause},
 		"cancelled in the throttle":    {throttled, nil, 0, time.Second, 1, "Throttling", cause},
 		"cancelled in the limiter":     {unavailable, limited, 0, time.Second, 0, "", cause},
@@ -241,11 +252,18 @@ func TestContext(t *testing.T) {
 				if !errors.Is(err, c.is) || c.deadline == 0 && !errors.Is(err, context.Canceled) {
 					t.Errorf("%v does not match %v", err, c.is)
 				}
-				if f := err.(*Failure); f.Attempts != c.attempts || f.Response.Code != c.code { //nolint:errorlint // as promised
+				f := err.(*Failure) //nolint:errorlint // as promised
+				if f.Attempts != c.attempts || f.Response.Code != c.code {
 					t.Errorf("%d attempts, code %q", f.Attempts, f.Response.Code)
+				}
+				if c.is != os.ErrDeadlineExceeded && c.code == "" && f.Class != 0 { //nolint:errorlint // must be the same error value
+					t.Errorf("a call that only its context ended has class %b", f.Class)
 				}
 				if n := len(g.requests); n != c.attempts {
 					t.Errorf("%d requests were sent", n)
+				}
+				if strings.HasSuffix(name, "in the credentials") && !strings.Contains(err.Error(), "while waiting for credentials: ") {
+					t.Errorf("%v does not mention the credentials", err)
 				}
 				cancel(nil)
 			})
@@ -299,23 +317,32 @@ func TestContextErrorKeepsTheLastFailure(t *testing.T) {
 		serve    roundTripper
 		deadline time.Duration
 		code     string
+		id       string // the request id of the most recent response
 		is       error
 	}{
-		"no time for another attempt": {func(int, *http.Request) (*http.Response, error) { return nil, reset }, time.Millisecond, "", reset},
+		"no time for another attempt": {func(int, *http.Request) (*http.Response, error) { return nil, reset }, time.Millisecond, "", "", reset},
 		"in the second attempt": {func(n int, r *http.Request) (*http.Response, error) {
 			if n == 1 {
 				return respond(503, codeBody("ServiceUnavailable")), nil
 			}
 			<-r.Context().Done()
 			return nil, r.Context().Err()
-		}, time.Second, "ServiceUnavailable", nil},
+		}, time.Second, "ServiceUnavailable", "REQ", nil},
+		"in the body of the second response": {func(n int, r *http.Request) (*http.Response, error) {
+			if n == 1 {
+				return respond(503, codeBody("ServiceUnavailable")), nil
+			}
+			resp := respond(200, "", "X-Acs-Request-Id", "0-2")
+			resp.ContentLength, resp.Body = -1, io.NopCloser(untilDone{r.Context()})
+			return resp, nil
+		}, time.Second, "ServiceUnavailable", "0-2", nil},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			g := newRig(c.serve, nil)
 			ctx, cancel := context.WithTimeout(t.Context(), c.deadline)
 			defer cancel()
 			_, err := g.Do(ctx, call())
-			if f, ok := asFailure(err); !ok || !errors.Is(err, context.DeadlineExceeded) || c.is != nil && !errors.Is(err, c.is) || f.Response.Code != c.code || f.Class&Unavailable == 0 {
+			if f, ok := asFailure(err); !ok || !errors.Is(err, context.DeadlineExceeded) || c.is != nil && !errors.Is(err, c.is) || f.Response.Code != c.code || f.Response.RequestID != c.id || f.Class&Unavailable == 0 {
 				t.Errorf("%s: %v: %+v", name, err, f)
 			}
 		})
