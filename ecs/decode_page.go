@@ -239,19 +239,20 @@ func (d *pageDecoder) decodeMembers(inst *Instance, i int) (end int) {
 	// All strings of an instance share one allocation. Copy the id, so that keeping only the id does not keep all
 	// strings in memory.
 	inst.InstanceID = strings.Clone(inst.InstanceID)
-	inst.setExtra(d.Extra())
+	inst.Extra = extraMembers(d.Extra())
 	return end
 }
 
-// setExtra sets Extra to the members that have no field or could not be decoded.
-func (i *Instance) setExtra(members []jsonscan.Extra) {
+// extraMembers returns the value of Instance.Extra for the members that have no field or could not be decoded.
+func extraMembers(members []jsonscan.Extra) map[string]json.RawMessage {
 	if len(members) == 0 {
-		return
+		return nil
 	}
-	i.Extra = make(map[string]json.RawMessage, len(members))
+	extra := make(map[string]json.RawMessage, len(members))
 	for _, m := range members {
-		i.Extra[m.Path] = m.Value
+		extra[m.Path] = m.Value
 	}
+	return extra
 }
 
 // rawValue returns a copy of a part of the page for DecodeError.Raw.
