@@ -285,6 +285,15 @@ func TestWaitForStatus(t *testing.T) {
 			t.Error(ids(got), polls, err)
 		}
 	})
+	story(t, "a permission withdrawn after a dry run confirmed other missing ids", func(t *testing.T) {
+		fleet := numbered(200, "cn-hangzhou", func(_ int, i *ecs.Instance) { i.Status = ecs.InstanceStatusPending })
+		srv := newCloud(t, nil, fleet[:100]...) // the second batch of ids does not exist yet
+		srv.after(10*time.Second, func() { srv.Inject(ecstest.Fault{Denied: true, Times: -1}) })
+		_, err := srv.client.WaitForStatus(t.Context(), ecs.InstanceStatusRunning, ids(fleet)...)
+		if _, ok := errorAs[*ecs.WaitError](err); !ok || !errors.Is(err, ecs.ErrForbidden) {
+			t.Error(err)
+		}
+	})
 	story(t, "a missing permission does not mean that instances are gone", func(t *testing.T) {
 		srv := newCloud(t, nil, two...)
 		srv.after(10*time.Second, func() { srv.Inject(ecstest.Fault{Denied: true, Times: -1}) })
@@ -410,6 +419,15 @@ func TestWaitUntilGone(t *testing.T) {
 		srv.after(10*time.Second, func() { srv.Inject(ecstest.Fault{Denied: true, Times: -1}) })
 		waitError(t, srv.client.WaitUntilGone(t.Context(), a, b), ecs.ErrForbidden, "", pending{a: ecs.InstanceStatusRunning, b: ecs.InstanceStatusRunning})
 	})
+	story(t, "the permission is withdrawn after a dry run confirmed other missing ids", func(t *testing.T) {
+		fleet := numbered(200, "cn-hangzhou")
+		srv := newCloud(t, nil, fleet[:100]...) // the second batch of ids never existed
+		srv.after(10*time.Second, func() { srv.Inject(ecstest.Fault{Denied: true, Times: -1}) })
+		err := srv.client.WaitUntilGone(t.Context(), ids(fleet)...)
+		if w, ok := errorAs[*ecs.WaitError](err); !ok || !errors.Is(err, ecs.ErrForbidden) || len(w.Pending) != 100 {
+			t.Error(err)
+		}
+	})
 	story(t, "the dry run fails temporarily", func(t *testing.T) {
 		srv := newCloud(t, nil, two...)
 		srv.after(10*time.Second, func() {
@@ -433,6 +451,13 @@ func TestWaitUntilGone(t *testing.T) {
 		if err := srv.client.WaitUntilGone(t.Context(), a); err != nil || time.Since(start) < 20*time.Second {
 			t.Error(err, time.Since(start))
 		}
+	})
+	story(t, "an unreadable id", func(t *testing.T) {
+		srv := newCloud(t, nil, two...)
+		srv.Inject(ecstest.Fault{Times: -1, Body: []byte(`{"Instances":{"Instance":[{"InstanceId":{}}]}}`)})
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		waitError(t, srv.client.WaitUntilGone(ctx, a), nil, "unreadable id", pending{a: ""})
 	})
 	story(t, "the context expires", func(t *testing.T) {
 		srv := newCloud(t, nil, two...)
