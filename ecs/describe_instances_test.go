@@ -128,6 +128,12 @@ func TestEncodeRequest(t *testing.T) {
 		{"nil list", DescribeInstancesRequest{InstanceIDs: nil}, url.Values{}},
 		{"empty list", DescribeInstancesRequest{InstanceIDs: JSONList{}}, url.Values{"InstanceIds": {"[]"}}},
 		{"duplicate ids are removed", DescribeInstancesRequest{InstanceIDs: JSONList{"i-2", "i-1", "i-2"}}, url.Values{"InstanceIds": {`["i-2","i-1"]`}}},
+		{"duplicate elements are removed from every list", DescribeInstancesRequest{
+			PrivateIPAddresses: JSONList{"a", "a"}, PublicIPAddresses: JSONList{"b", "b"}, EIPAddresses: JSONList{"c", "c"}, IPv6Addresses: RepeatList[string]{"d", "d"},
+		}, url.Values{"InstanceNetworkType": {"vpc"}, "PrivateIpAddresses": {`["a"]`}, "PublicIpAddresses": {`["b"]`}, "EipAddresses": {`["c"]`}, "Ipv6Address.1": {"d"}}},
+		{"duplicate inner addresses are removed", DescribeInstancesRequest{InnerIPAddresses: JSONList{"a", "a"}}, url.Values{"InstanceNetworkType": {"classic"}, "InnerIpAddresses": {`["a"]`}}},
+		{"a network type without addresses", DescribeInstancesRequest{InstanceNetworkType: InstanceNetworkTypeVPC}, url.Values{"InstanceNetworkType": {"vpc"}}},
+		{"a hop limit of zero", DescribeInstancesRequest{HTTPPutResponseHopLimit: ptr(0)}, url.Values{"HttpPutResponseHopLimit": {"0"}}},
 		{"empty repeat lists", DescribeInstancesRequest{Tags: TagList{}, IPv6Addresses: RepeatList[string]{}}, url.Values{}},
 		{"plain slices can be assigned", DescribeInstancesRequest{Tags: []Tag{{"k", "v"}}, InstanceIDs: []string{"i-1"}}, url.Values{"Tag.1.Key": {"k"}, "Tag.1.Value": {"v"}, "InstanceIds": {`["i-1"]`}}},
 		{"CreatedAfter is rounded down", DescribeInstancesRequest{CreatedAfter: second}, url.Values{"Filter.1.Key": {"CreationStartTime"}, "Filter.1.Value": {"2024-01-01T00:00Z"}}},
@@ -148,6 +154,20 @@ func TestEncodeRequest(t *testing.T) {
 				t.Errorf("got %v, %v, want %v", got, err, tt.want)
 			}
 		})
+	}
+}
+
+// TestLimitsAreInclusive checks that lists with exactly the permitted number of elements are accepted.
+func TestLimitsAreInclusive(t *testing.T) {
+	t.Parallel()
+	for name, req := range map[string]DescribeInstancesRequest{
+		"ids":        {InstanceIDs: slices.Repeat(JSONList{"i-1"}, 100)},
+		"tags":       {Tags: slices.Repeat(TagList{{Key: "k"}}, 20)},
+		"attributes": {AdditionalAttributes: slices.Repeat(RepeatList[AdditionalAttribute]{"A"}, 20)},
+	} {
+		if _, err := req.encode("r", false); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 
@@ -231,8 +251,8 @@ func TestRefusedBeforeSending(t *testing.T) {
 		})
 	}
 	listing := append(both,
-		tc{"page number", DescribeInstancesRequest{PageNumber: 1}, "PageNumber"},
-		tc{"page size", DescribeInstancesRequest{PageSize: 10}, "PageNumber"},
+		tc{"page number", DescribeInstancesRequest{PageNumber: 1}, "set MaxResults to choose the page size"},
+		tc{"page size", DescribeInstancesRequest{PageSize: 10}, "set MaxResults to choose the page size"},
 		tc{"token and many ids", DescribeInstancesRequest{NextToken: "t", InstanceIDs: many(101)}, "NextToken"},
 		tc{"token and many addresses", DescribeInstancesRequest{NextToken: "t", IPv6Addresses: many(101)}, "NextToken"},
 		tc{"two long lists", DescribeInstancesRequest{InstanceIDs: many(101), PublicIPAddresses: many(101)}, "PublicIPAddresses"},

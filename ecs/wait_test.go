@@ -350,6 +350,25 @@ func TestWaitForStatus(t *testing.T) {
 			t.Error(ids(got), err)
 		}
 	})
+	story(t, "an unreadable member other than the status", func(t *testing.T) {
+		srv := newCloud(t, nil, spoiled(numbered(1, "cn-hangzhou")[0]))
+		if got, err := srv.client.WaitForStatus(t.Context(), ecs.InstanceStatusRunning, a); err != nil || len(got) != 1 {
+			t.Error(ids(got), err)
+		}
+	})
+	story(t, "a status that is not a word is masked", func(t *testing.T) {
+		statuses := []ecs.InstanceStatus{"AZaz", "@", "[", "`", "{", ecs.InstanceStatus(strings.Repeat("x", 32)), ecs.InstanceStatus(strings.Repeat("x", 33))}
+		fleet := numbered(len(statuses), "cn-hangzhou", func(i int, inst *ecs.Instance) { inst.Status = statuses[i] })
+		srv := newCloud(t, nil, fleet...)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		_, err := srv.client.WaitForStatus(ctx, ecs.InstanceStatusRunning, ids(fleet)...)
+		want := pending{}
+		for i, status := range []ecs.InstanceStatus{"AZaz", "***", "***", "***", "***", statuses[5], "***"} {
+			want[fleet[i].InstanceID] = status
+		}
+		waitError(t, err, context.DeadlineExceeded, "", want)
+	})
 	story(t, "an unreadable id", func(t *testing.T) {
 		srv := newCloud(t, nil, two...)
 		srv.Inject(ecstest.Fault{Body: []byte(`{"Instances":{"Instance":[{"InstanceId":{}}]}}`)})
