@@ -307,6 +307,10 @@ func TestDescribeRegions(t *testing.T) {
 		if _, err = srv.client.DescribeRegions(t.Context(), ecs.DescribeRegionsRequest{ResourceType: "house"}); !errors.Is(err, ecs.ErrInvalidParameter) {
 			t.Error(err)
 		}
+		srv.Inject(ecstest.Fault{Body: []byte(`{"Regions":{"Region":[]}}`), Header: http.Header{"X-Acs-Request-Id": {"H"}}})
+		if resp, err = srv.client.DescribeRegions(t.Context(), ecs.DescribeRegionsRequest{}); err != nil || resp.RequestID != "H" {
+			t.Error(resp, err) // without a request id in the body, the one in the header is used
+		}
 		// Both responses must cause a retry.
 		srv.Inject(ecstest.Fault{Body: []byte(`{"RequestId":"R"}`)}, ecstest.Fault{CutJSON: true})
 		if resp, err = srv.client.DescribeRegions(t.Context(), ecs.DescribeRegionsRequest{}); err != nil || len(resp.Regions) != 29 {

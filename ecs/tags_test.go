@@ -1,11 +1,13 @@
 package ecs_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"iter"
 	"math/rand/v2"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -350,6 +352,21 @@ func TestCapInAMovingFleet(t *testing.T) {
 			t.Errorf("unreadable: %v, want %v", named, bad)
 		}
 	})
+	story(t, "instances with unreadable ids count towards the cap", func(t *testing.T) {
+		rows := fleetOfRows(900)
+		o := &oddECS{}
+		o.intercept = func(_ url.Values, n int) (int, []byte) {
+			if n > 10 {
+				return 200, []byte(emptyList)
+			}
+			body := listBody(rows[90*(n-1):90*n], strings.Repeat("t", n%10), 0) // the tenth page is the last
+			return 200, bytes.Replace(body, []byte("[{"), []byte("["+strings.Repeat("{},", 10)+"{"), 1)
+		}
+		got, err := collect(o.client(t).Instances(t.Context(), byTag))
+		if _, ok := errorAs[*ecs.CappedError](err); !ok || len(got) != 900 {
+			t.Errorf("got %d instances and error %v, want a CappedError", len(got), err)
+		}
+	})
 	story(t, "a listing reports both a cap and unreadable instances", func(t *testing.T) {
 		fleet := taggedFleet(1100)
 		for i := range fleet {
@@ -365,6 +382,60 @@ func TestCapInAMovingFleet(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+// TestMembersThatTheAPIOmits checks that instances beyond the cap are yielded if the API omits the members that
+// ListTagResources has already compared: a system tag, the only tag, or the resource group.
+func TestMembersThatTheAPIOmits(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		req  ecs.DescribeInstancesRequest
+		tags string
+	}{
+		"the only tag":       {req: byTag},
+		"the resource group": {req: byGroup},
+		"a system tag":       {ecs.DescribeInstancesRequest{Tags: []ecs.Tag{{Key: "acs:x", Value: "v"}, byTag.Tags[0]}}, `,"Tags":{"Tag":[{"TagKey":"env","TagValue":"prod"}]}`},
+	} {
+		story(t, name, func(t *testing.T) {
+			fleet := taggedFleet(1050)
+			for i := range fleet {
+				fleet[i].Tags = append(fleet[i].Tags, ecs.Tag{Key: "acs:x", Value: "v"})
+			}
+			var rows []string
+			for _, inst := range matching(fleet, tt.req)[1000:] {
+				rows = append(rows, `{"InstanceId":"`+inst.InstanceID+`"`+tt.tags+`}`)
+			}
+			srv := newCloud(t, nil, fleet...)
+			srv.Inject(ecstest.Fault{
+				Match: func(r ecstest.Request) bool { return r.Params.Has("InstanceIds") },
+				Body:  []byte(`{"Instances":{"Instance":[` + strings.Join(rows, ",") + `]}}`),
+			})
+			got, err := collect(srv.client.Instances(t.Context(), tt.req))
+			if err != nil {
+				t.Fatal(err)
+			}
+			sameOnce(t, got, matching(fleet, tt.req))
+		})
+	}
+}
+
+// TestPermissionWithdrawnDuringACount checks that a listing of the tag alone, which replaces a count, is not trusted if
+// it ends because the permission was withdrawn.
+func TestPermissionWithdrawnDuringACount(t *testing.T) {
+	t.Parallel()
+	for _, trust := range []bool{false, true} {
+		story(t, fmt.Sprintf("TrustEmpty=%v", trust), func(t *testing.T) {
+			srv := newCloud(t, nil, taggedFleet(250)...)
+			srv.Configure(func(s *ecstest.Settings) { s.NoPageMode = true })
+			srv.Inject(ecstest.Fault{Denied: true, Times: -1, Match: func(r ecstest.Request) bool {
+				return !r.Params.Has("Status") && (kind(r) == dryRan || r.Params.Has("NextToken"))
+			}})
+			got, err := collect(srv.as(&ecs.Options{TrustEmpty: trust}).Instances(t.Context(), byStatus))
+			if errors.Is(err, ecs.ErrForbidden) == trust || trust && err != nil || len(got) != 50 {
+				t.Errorf("got %d instances and error %v", len(got), err)
+			}
+		})
+	}
 }
 
 // TestCountsAreAHint checks that a listing is complete even if the server returns wrong counts.
@@ -443,7 +514,7 @@ func TestListTagResources(t *testing.T) {
 		sent := map[string]int{}
 		for _, r := range srv.Requests() {
 			for name, values := range r.Params {
-				if strings.HasPrefix(name, "ResourceId.") {
+				if strings.HasPrefix(name, "ResourceId.") && !r.Params.Has("NextToken") {
 					sent[values[0]]++
 				}
 			}
@@ -451,8 +522,18 @@ func TestListTagResources(t *testing.T) {
 				t.Error("more than 50 ids in one request")
 			}
 		}
-		if len(sent) != len(fleet) {
-			t.Errorf("%d of %d ids were sent", len(sent), len(fleet))
+		for _, id := range ids(fleet) {
+			if sent[id] != 1 {
+				t.Errorf("%s was sent %d times", id, sent[id])
+			}
+		}
+	})
+	story(t, "a token with a single batch of ids", func(t *testing.T) {
+		srv := newCloud(t, nil)
+		srv.Inject(ecstest.Fault{Body: []byte(`{"NextToken":"","TagResources":{"TagResource":[]}}`)})
+		req := ecs.ListTagResourcesRequest{ResourceIDs: ids(numbered(50, "cn-hangzhou")), NextToken: "t"}
+		if _, err := rowsOf(srv.client.ListTagResources(t.Context(), req)); err != nil || srv.Requests()[0].Params.Get("NextToken") != "t" {
+			t.Error(err)
 		}
 	})
 	story(t, "tag filters", func(t *testing.T) {
