@@ -3,6 +3,7 @@ package ecs
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"reflect"
@@ -132,7 +133,9 @@ func TestEncodeRequest(t *testing.T) {
 			PrivateIPAddresses: JSONList{"a", "a"}, PublicIPAddresses: JSONList{"b", "b"}, EIPAddresses: JSONList{"c", "c"}, IPv6Addresses: RepeatList[string]{"d", "d"},
 		}, url.Values{"InstanceNetworkType": {"vpc"}, "PrivateIpAddresses": {`["a"]`}, "PublicIpAddresses": {`["b"]`}, "EipAddresses": {`["c"]`}, "Ipv6Address.1": {"d"}}},
 		{"duplicate inner addresses are removed", DescribeInstancesRequest{InnerIPAddresses: JSONList{"a", "a"}}, url.Values{"InstanceNetworkType": {"classic"}, "InnerIpAddresses": {`["a"]`}}},
-		{"a network type without addresses", DescribeInstancesRequest{InstanceNetworkType: InstanceNetworkTypeVPC}, url.Values{"InstanceNetworkType": {"vpc"}}},
+		{"VPC without addresses", DescribeInstancesRequest{InstanceNetworkType: InstanceNetworkTypeVPC}, url.Values{"InstanceNetworkType": {"vpc"}}},
+		{"classic without addresses", DescribeInstancesRequest{InstanceNetworkType: InstanceNetworkTypeClassic}, url.Values{"InstanceNetworkType": {"classic"}}},
+		{"VPC with addresses in both networks", DescribeInstancesRequest{InnerIPAddresses: JSONList{}, EIPAddresses: JSONList{}, InstanceNetworkType: InstanceNetworkTypeVPC}, url.Values{"InnerIpAddresses": {"[]"}, "EipAddresses": {"[]"}, "InstanceNetworkType": {"vpc"}}},
 		{"a hop limit of zero", DescribeInstancesRequest{HTTPPutResponseHopLimit: ptr(0)}, url.Values{"HttpPutResponseHopLimit": {"0"}}},
 		{"empty repeat lists", DescribeInstancesRequest{Tags: TagList{}, IPv6Addresses: RepeatList[string]{}}, url.Values{}},
 		{"plain slices can be assigned", DescribeInstancesRequest{Tags: []Tag{{"k", "v"}}, InstanceIDs: []string{"i-1"}}, url.Values{"Tag.1.Key": {"k"}, "Tag.1.Value": {"v"}, "InstanceIds": {`["i-1"]`}}},
@@ -303,6 +306,36 @@ func TestRefusedBeforeSending(t *testing.T) {
 		check(t, err, "ctx")
 		check(t, c.WaitUntilGone(none, "i-1"), "ctx")
 	})
+}
+
+// TestRawTextsOfAListingAreBounded checks that a listing keeps the raw texts of only the first 100 unreadable members.
+func TestRawTextsOfAListingAreBounded(t *testing.T) {
+	t.Parallel()
+	c := mocked(t, func(r *http.Request) (*http.Response, error) {
+		from, token := 0, "n"
+		if r.URL.Query().Get("NextToken") != "" {
+			from, token = 60, ""
+		}
+		var list []string
+		for i := range 60 {
+			list = append(list, fmt.Sprintf(`{"InstanceId":"i-%d","Cpu":"x"}`, from+i))
+		}
+		return httpmock.NewStringResponse(200, `{"NextToken":"`+token+`","Instances":[`+strings.Join(list, ",")+`]}`), nil
+	})
+	for _, err := range c.Instances(t.Context(), DescribeInstancesRequest{}) {
+		incomplete, ok := errorAs[*IncompleteError](err)
+		if err == nil {
+			continue
+		}
+		if !ok || len(incomplete.Undecoded) != 120 {
+			t.Fatal(err)
+		}
+		for i, d := range incomplete.Undecoded {
+			if (d.Raw != nil) != (i < 100) || d.InstanceID != fmt.Sprint("i-", i) || d.Path != "Cpu" || d.Err == nil {
+				t.Errorf("error %d: %+v", i, d)
+			}
+		}
+	}
 }
 
 // TestUndecodedAreCounted checks that each unreadable member is reported once, even if its instance is listed several

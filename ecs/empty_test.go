@@ -68,6 +68,7 @@ var emptyCases = []struct {
 	{name: "attempts time out", opts: ecs.Options{Retry: ecs.RetryPolicy{AttemptTimeout: time.Second, MaxAttempts: 2}}, fault: ecstest.Fault{BlackHole: true, Times: -1}, timeout: time.Hour, dry: 2, unconfirmed: true},
 	{name: "empty id list needs no permission", deny: true, req: ecs.DescribeInstancesRequest{InstanceIDs: []string{}}},
 	{name: "empty address list needs no permission", deny: true, req: ecs.DescribeInstancesRequest{PrivateIPAddresses: []string{}}},
+	{name: "an empty list of IPv6 addresses does not filter", deny: true, req: ecs.DescribeInstancesRequest{IPv6Addresses: []string{}}, dry: 1, want: ecs.ErrForbidden},
 	{name: "many ids", req: ecs.DescribeInstancesRequest{InstanceIDs: ids(numbered(250, "cn-beijing"))}, dry: 1},
 	{name: "many ids denied", deny: true, req: ecs.DescribeInstancesRequest{InstanceIDs: ids(numbered(250, "cn-beijing"))}, dry: 1, want: ecs.ErrForbidden},
 	{name: "tags denied", deny: true, req: ecs.DescribeInstancesRequest{Tags: []ecs.Tag{{Key: "k"}}, Status: ecs.InstanceStatusStopped}, dry: 1, want: ecs.ErrForbidden},

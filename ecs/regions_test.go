@@ -293,6 +293,25 @@ func TestThrottledRegionHoldsUpNoOther(t *testing.T) {
 	})
 }
 
+func TestExcludedRegions(t *testing.T) {
+	t.Parallel()
+	c := (&oddECS{}).client(t)
+	regions := []string{"cn-a"}
+	if err := last(c.InstancesInRegions(t.Context(), regions, ecs.DescribeInstancesRequest{}, &ecs.RegionsOptions{Exclude: regions})); err != nil || regions[0] != "cn-a" {
+		t.Errorf("%q, %v", regions, err) // the caller's slice must not be modified
+	}
+	if err := last(c.InstancesInRegions(t.Context(), regions, ecs.DescribeInstancesRequest{}, &ecs.RegionsOptions{Exclude: []string{"cn a"}})); !errors.Is(err, ecs.ErrInvalidParameter) {
+		t.Error(err)
+	}
+	// A RegionError that canceled the context belongs to another listing.
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(&ecs.RegionError{Region: "cn-other", Err: errors.New("m")})
+	err := last(c.InstancesInRegions(ctx, nil, ecs.DescribeInstancesRequest{}, nil))
+	if _, ok := errorAs[*ecs.RegionError](err); ok || !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+}
+
 func TestDescribeRegions(t *testing.T) {
 	t.Parallel()
 	story(t, "", func(t *testing.T) {

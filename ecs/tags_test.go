@@ -121,13 +121,15 @@ func TestCostOfTheCap(t *testing.T) {
 		{"with another filter: a count of the tag alone", 250, byStatus, nil, map[string]int{listed: 1, count1: 1}},
 		{"with another filter, without page mode: listing of the tag alone", 250, byStatus, func(s *ecstest.Settings) { s.NoPageMode = true }, map[string]int{listed: 1 + 3, count1: 1}},
 		{"additional attributes are not a filter", 250, ecs.DescribeInstancesRequest{Tags: byTag.Tags, AdditionalAttributes: []ecs.AdditionalAttribute{ecs.AdditionalAttributeMetaOptions}, MaxResults: 50}, nil, map[string]int{listed: 5}},
+		{"as many instances as the cap, but no tag", 500, ecs.DescribeInstancesRequest{}, nil, map[string]int{listed: 10}},
+		{"ids with a system tag, which only the API can compare", 100, ecs.DescribeInstancesRequest{Tags: []ecs.Tag{{Key: "acs:x"}}, InstanceIDs: ids(taggedFleet(100))}, nil, map[string]int{listed: 4, dryRan: 1}},
 		{"more ids than the cap", 1100, ecs.DescribeInstancesRequest{Tags: byTag.Tags, InstanceIDs: ids(taggedFleet(1100))}, nil, map[string]int{listed: 22}},
 		{"ids, all of them found", 1100, ecs.DescribeInstancesRequest{Tags: byTag.Tags, InstanceIDs: ids(matching(taggedFleet(300), byTag))}, nil, map[string]int{listed: 3}},
 		{"ids, some of them not found: a count of the tag alone", 900, ecs.DescribeInstancesRequest{Tags: byTag.Tags, InstanceIDs: ids(taggedFleet(100))}, nil, map[string]int{listed: 2, count1: 1}},
 		{"ids, some of them not found, beyond the cap: requests without the tag", 1100, ecs.DescribeInstancesRequest{Tags: byTag.Tags, InstanceIDs: ids(taggedFleet(100))}, nil, map[string]int{listed: 3, count1: 1}},
 	}
 	for _, tt := range tests {
-		if testing.Short() && tt.n > 300 && tt.name != "beyond the cap" {
+		if testing.Short() && tt.n > 500 && tt.name != "beyond the cap" {
 			continue
 		}
 		story(t, tt.name, func(t *testing.T) {

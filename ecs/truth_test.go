@@ -281,6 +281,10 @@ func TestConfirmedEmptyIsRemembered(t *testing.T) {
 		list("restored", 1, 0, nil, all)
 		zone := ecs.DescribeInstancesRequest{ZoneID: "z"}
 		list("empty with a filter", 1, 0, nil, zone)
+		denying = true
+		list("another filter is denied", 1, 0, ecs.ErrForbidden, ecs.DescribeInstancesRequest{ZoneID: "y"})
+		denying = false
+		list("a denial cancels all confirmations", 1, 0, nil, zone)
 		o.rows = fleetOfRows(1)
 		list("an instance with the filter", 0, 1, nil, zone)
 		denying = true
@@ -366,6 +370,13 @@ func TestServerWithoutTokens(t *testing.T) {
 					if err != nil || len(got) != n || o.lists > n/100+3 {
 						t.Errorf("%d of %d instances in %d requests, %v", len(got), n, o.lists, err)
 					}
+					want := (n + 99) / 100
+					if size < min(n, 100) {
+						want++ // the first page was smaller
+					}
+					if name == "Instances" && o.lists != want {
+						t.Errorf("%d requests, want %d", o.lists, want)
+					}
 				})
 			}
 		}
@@ -450,19 +461,21 @@ func TestServerWithoutTokens(t *testing.T) {
 			}
 		})
 	}
-	story(t, "the API's cap", func(t *testing.T) {
-		o := &oddECS{}
-		rows := fleetOfRows(1300)
-		serve := pageModeOnly(func() []row { return rows[:1000] }, 100)
-		o.intercept = func(q url.Values, n int) (int, []byte) {
-			status, body := serve(q, n)
-			return status, bytes.Replace(body, []byte(`"TotalCount":1000`), []byte(`"TotalCount":1300`), 1)
-		}
-		got, err := collect(o.client(t).Instances(t.Context(), byTag))
-		if _, ok := errorAs[*ecs.CappedError](err); !ok || len(got) != 1000 {
-			t.Errorf("got %d instances and error %v, want a CappedError", len(got), err)
-		}
-	})
+	for shown, capped := range map[int]bool{1000: true, 900: false} {
+		story(t, fmt.Sprintf("%d of 1300 instances with a tag", shown), func(t *testing.T) {
+			o := &oddECS{}
+			rows := fleetOfRows(shown)
+			serve := pageModeOnly(func() []row { return rows }, 100)
+			o.intercept = func(q url.Values, n int) (int, []byte) {
+				status, body := serve(q, n)
+				return status, bytes.Replace(body, fmt.Appendf(nil, `"TotalCount":%d`, shown), []byte(`"TotalCount":1300`), 1)
+			}
+			got, err := collect(o.client(t).Instances(t.Context(), byTag))
+			if _, ok := errorAs[*ecs.CappedError](err); err == nil || ok != capped || len(got) != shown {
+				t.Errorf("got %d instances and error %v, want a CappedError: %v", len(got), err, capped)
+			}
+		})
+	}
 	for name, tt := range map[string]struct {
 		answer func(q url.Values, n int) (int, []byte)
 		want   int
@@ -494,6 +507,12 @@ func TestServerWithoutTokens(t *testing.T) {
 			}
 			return 200, listBody(fleetOfRows(100), "", 250)
 		}, 100, "Throttling.User"},
+		"page numbers meet an invalid key": {func(q url.Values, n int) (int, []byte) {
+			if q.Has("PageNumber") {
+				return 404, []byte(`{"Code":"InvalidAccessKeyId.NotFound","Message":"m"}`)
+			}
+			return 200, listBody(fleetOfRows(100), "", 250)
+		}, 100, "InvalidAccessKeyId.NotFound"},
 		"page numbers are denied": {func(q url.Values, n int) (int, []byte) {
 			if q.Has("PageNumber") {
 				return denied(url.Values{"DryRun": {"true"}})
@@ -723,6 +742,9 @@ func TestLongLists(t *testing.T) {
 					return 200, listBody(rows, "", 0)
 				}
 				got, err := collect(list(o.client(t), t.Context(), req))
+				if err == nil && slices.Max(slices.Collect(maps.Values(sent))) > 1 {
+					t.Error("a duplicate was sent")
+				}
 				if err != nil || len(got) != 250 || len(sent) != 250 || o.lists != 3 || o.counts != 0 {
 					t.Errorf("%d instances of %d sent in %d requests, %v", len(got), len(sent), o.lists, err)
 				}
@@ -796,12 +818,20 @@ func TestRegionsWithWorkers(t *testing.T) {
 		}
 	})
 	story(t, "more workers than permitted", func(t *testing.T) {
-		o := &oddECS{rows: fleetOfRows(9000), latency: 50 * time.Millisecond}
+		o := &oddECS{rows: fleetOfRows(3000), latency: 50 * time.Millisecond}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
-		got, err := collect(o.client(t).InstancesInRegions(ctx, []string{"cn-a"}, ecs.DescribeInstancesRequest{}, &ecs.RegionsOptions{Workers: 1000}))
-		if err != nil || len(got) != 9000 || o.mostAtOnce > 65 {
-			t.Errorf("got %d of 9000 instances with %d concurrent requests and error %v", len(got), o.mostAtOnce, err)
+		// Both regions have the same instances, and only one of them is scanned at a time.
+		list := o.client(t).InstancesInRegions(ctx, []string{"cn-a", "cn-b"}, ecs.DescribeInstancesRequest{}, &ecs.RegionsOptions{Workers: 1000})
+		got, err := collect(list)
+		if err != nil || len(got) != 3000 || slices.Min(slices.Collect(maps.Values(got))) != 2 || o.mostAtOnce > 70 {
+			t.Errorf("got %d of 3000 instances with %d concurrent requests and error %v", len(got), o.mostAtOnce, err)
+		}
+		n := 0
+		for range list {
+			if n++; n == 1000 {
+				break // while one of the regions waits for the other
+			}
 		}
 	})
 	story(t, "the loop ends on the first page of a region", func(t *testing.T) {

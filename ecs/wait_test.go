@@ -285,6 +285,18 @@ func TestWaitForStatus(t *testing.T) {
 			t.Error(ids(got), polls, err)
 		}
 	})
+	story(t, "the permission is withdrawn before the instances are created", func(t *testing.T) {
+		srv := newCloud(t, nil)
+		srv.after(10*time.Second, func() { srv.Inject(ecstest.Fault{Denied: true, Times: -1}) })
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		start := time.Now()
+		_, err := srv.client.WaitForStatus(ctx, ecs.InstanceStatusRunning, a)
+		waitError(t, err, ecs.ErrForbidden, "", pending{a: ""})
+		if took := time.Since(start); took > 6*time.Minute { // a dry run is repeated every five minutes
+			t.Errorf("took %v", took)
+		}
+	})
 	story(t, "a permission withdrawn after a dry run confirmed other missing ids", func(t *testing.T) {
 		fleet := numbered(200, "cn-hangzhou", func(_ int, i *ecs.Instance) { i.Status = ecs.InstanceStatusPending })
 		srv := newCloud(t, nil, fleet[:100]...) // the second batch of ids does not exist yet
@@ -506,6 +518,29 @@ func TestPollsThatFail(t *testing.T) {
 		_, err := srv.as(&once).WaitForStatus(t.Context(), ecs.InstanceStatusStopped, a)
 		waitError(t, err, ecs.ErrUnavailable, "", map[string]ecs.InstanceStatus{a: ecs.InstanceStatusRunning})
 		srv.asked(map[string]int{listed: 2 + 5})
+	})
+	story(t, "a failed request is retried without waiting for the next poll", func(t *testing.T) {
+		srv := newCloud(t, nil, numbered(1, "cn-hangzhou")...)
+		srv.Inject(ecstest.Fault{Reset: true})
+		start := time.Now()
+		if _, err := srv.client.WaitForStatus(t.Context(), ecs.InstanceStatusRunning, a); err != nil || time.Since(start) >= 2*time.Second {
+			t.Error(err, time.Since(start))
+		}
+		srv.Inject(ecstest.Fault{Reset: true})
+		if _, err := srv.client.GetInstances(t.Context(), a); err != nil {
+			t.Error(err)
+		}
+	})
+	story(t, "the context is canceled during a failing poll", func(t *testing.T) {
+		srv := newCloud(t, nil, numbered(1, "cn-hangzhou")...)
+		srv.Inject(ecstest.Fault{Code: "ServiceUnavailable", Times: -1})
+		ctx, cancel := context.WithCancel(t.Context())
+		srv.after(10*time.Millisecond, cancel)
+		_, err := srv.client.WaitForStatus(ctx, ecs.InstanceStatusStopped, a)
+		waitError(t, err, context.Canceled, "", map[string]ecs.InstanceStatus{a: ""})
+		if !errors.Is(err, ecs.ErrUnavailable) { // the last response is part of the error
+			t.Error(err)
+		}
 	})
 	story(t, "throttled polls wait for the quota", func(t *testing.T) {
 		srv := newCloud(t, nil, numbered(1000, "cn-hangzhou")...)
