@@ -308,6 +308,17 @@ func TestRefusedBeforeSending(t *testing.T) {
 	})
 }
 
+func TestLongRequestIDIsCut(t *testing.T) {
+	t.Parallel()
+	c := mocked(t, func(*http.Request) (*http.Response, error) {
+		return httpmock.NewStringResponse(400, `{"Code":"C","RequestId":"`+strings.Repeat("r", 1000)+`"}`), nil
+	})
+	_, err := c.DescribeInstances(t.Context(), DescribeInstancesRequest{})
+	if e, ok := errorAs[*Error](err); !ok || len(e.RequestID) < 200 || len(e.RequestID) > 260 {
+		t.Error(err)
+	}
+}
+
 // TestRawTextsOfAListingAreBounded checks that a listing keeps the raw texts of only the first 100 unreadable members.
 func TestRawTextsOfAListingAreBounded(t *testing.T) {
 	t.Parallel()

@@ -118,6 +118,20 @@ func TestEmptyOrDenied(t *testing.T) {
 	}
 }
 
+// TestEmptyPageBeforeTheEnd checks that an empty page with a token is not verified.
+func TestEmptyPageBeforeTheEnd(t *testing.T) {
+	t.Parallel()
+	everyWay(t, "250 instances", func(t *testing.T, list way) {
+		srv := newCloud(t, nil, numbered(250, "cn-hangzhou")...)
+		srv.Inject(ecstest.Fault{Match: is(listed), Skip: 1, EmptyPage: true})
+		got, err := collect(list(srv.client, t.Context(), ecs.DescribeInstancesRequest{}))
+		if err != nil || srv.arrived()[dryRan] != 0 {
+			t.Errorf("%v after %v", err, srv.arrived())
+		}
+		sameOnce(t, got, numbered(250, "cn-hangzhou"))
+	})
+}
+
 // TestDryRunAsksTheSame checks that a dry run has the same filters as its listing.
 func TestDryRunAsksTheSame(t *testing.T) {
 	t.Parallel()

@@ -501,6 +501,12 @@ func TestServerWithoutTokens(t *testing.T) {
 			}
 			return 200, listBody(fleetOfRows(100), "", 250)
 		}, 100, "InternalError"},
+		"page numbers fail with a known code": {func(q url.Values, n int) (int, []byte) {
+			if q.Has("PageNumber") {
+				return 500, []byte(`{"Code":"InvalidParameter","Message":"m"}`)
+			}
+			return 200, listBody(fleetOfRows(100), "", 250)
+		}, 100, "InvalidParameter"},
 		"page numbers are throttled": {func(q url.Values, n int) (int, []byte) {
 			if q.Has("PageNumber") {
 				return 400, []byte(`{"Code":"Throttling.User","Message":"m"}`)
