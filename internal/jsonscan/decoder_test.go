@@ -53,6 +53,7 @@ func TestDecoder(t *testing.T) {
 			box{Texts: []string{"x", ""}},
 			`map[Name:[1,2] New:{"a":1} Texts.More:3 Texts.Text.1:{"b":2}] [Name: the value is not a string Texts.Text.1: the value is not a string]`,
 		},
+		{`{"Size":1e9223372036854775807}`, box{}, "map[Size:1e9223372036854775807] [Size: the value is not an integer of 64 bits]"},
 		{`[1]`, box{}, "map[:[1]] [: the value is not an object]"},
 		{`{"Texts":{"More":3,"Text":5}}`, box{}, "map[Texts.More:3 Texts.Text:5] [Texts.Text: the value is not a list]"},
 		{`{"a.b":1,"~":2,"":3}`, box{}, "map[:3 a~1b:1 ~0:2] []"},
