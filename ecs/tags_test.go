@@ -237,6 +237,7 @@ func TestClosedCap(t *testing.T) {
 		{name: "ListTagResources omits the default group, cap applied before another filter", req: ecs.DescribeInstancesRequest{ResourceGroupID: "rg-1", ZoneID: "z"}, capFirst: true, fault: ecstest.Fault{Body: rows(nil)}, text: "returned only 0"},
 		{name: "ListTagResources omits all listed instances", req: byTag, fault: ecstest.Fault{Body: rows(matching(fleet, byTag)[1000:])}, delivered: 1100, text: "0 of the 1000"},
 		{name: "ListTagResources omits some listed instances", req: byTag, fault: ecstest.Fault{Body: rows(matching(fleet, byTag)[500:])}, delivered: 1100, text: "500 of the 1000"},
+		{name: "ListTagResources returns only other instances", req: byTag, fault: ecstest.Fault{Body: rows(numbered(1000, "cn-beijing"))}, delivered: 1000, text: "0 of the 1000"},
 		{name: "ListTagResources returns resources without an id", req: byTag, fault: ecstest.Fault{Body: rows(make([]ecs.Instance, 3))}, delivered: 1000, text: "returned only 0"},
 	} {
 		story(t, tt.name, func(t *testing.T) {
@@ -354,6 +355,30 @@ func TestCapInAMovingFleet(t *testing.T) {
 			t.Errorf("unreadable: %v, want %v", named, bad)
 		}
 	})
+	for _, within := range []bool{false, true} {
+		story(t, fmt.Sprintf("the context is canceled while instances beyond the cap are yielded/within a page of ListTagResources=%v", within), func(t *testing.T) {
+			fleet := taggedFleet(1250)
+			if within { // another element moves the ends of the pages
+				fleet[1].Tags = append(fleet[1].Tags, ecs.Tag{Key: "new"})
+			}
+			srv := newCloud(t, nil, fleet...)
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			n := 0
+			var last error
+			for _, err := range srv.client.Instances(ctx, byTag) {
+				if last = err; err == nil {
+					n++
+				}
+				if n == 1001 {
+					cancel()
+				}
+			}
+			if _, capped := errorAs[*ecs.CappedError](last); capped || !errors.Is(last, context.Canceled) || n >= 1250 {
+				t.Errorf("got %d instances and error %v", n, last)
+			}
+		})
+	}
 	story(t, "instances with unreadable ids count towards the cap", func(t *testing.T) {
 		rows := fleetOfRows(900)
 		o := &oddECS{}
