@@ -445,10 +445,10 @@ func TestServerWithoutTokens(t *testing.T) {
 			t.Errorf("got %d of 250 instances after %d dry runs and error %v", len(got), o.dryRuns, err)
 		}
 	})
-	for size, want := range map[int]string{50: "50", 500: "100"} {
+	for size, want := range map[int]string{10: "10", 50: "50", 500: "100"} {
 		story(t, fmt.Sprintf("page size %d", size), func(t *testing.T) {
-			o := &oddECS{rows: fleetOfRows(250)}
-			serve := pageModeOnly(func() []row { return o.rows }, 50)
+			o := &oddECS{rows: fleetOfRows(1100)}
+			serve := pageModeOnly(func() []row { return o.rows }, 10)
 			o.intercept = func(q url.Values, n int) (int, []byte) {
 				if q.Has("PageNumber") && q.Get("PageSize") != want {
 					t.Errorf("got PageSize %s, want %s", q.Get("PageSize"), want)
@@ -456,13 +456,14 @@ func TestServerWithoutTokens(t *testing.T) {
 				return serve(q, n)
 			}
 			got, err := collect(o.client(t).Instances(t.Context(), ecs.DescribeInstancesRequest{MaxResults: size}))
-			if err != nil || len(got) != 250 {
-				t.Errorf("got %d of 250 instances and error %v", len(got), err)
+			if err != nil || len(got) != 1100 {
+				t.Errorf("got %d of 1100 instances and error %v", len(got), err)
 			}
 		})
 	}
-	for shown, capped := range map[int]bool{1000: true, 900: false} {
-		story(t, fmt.Sprintf("%d of 1300 instances with a tag", shown), func(t *testing.T) {
+	for shown, req := range map[int]ecs.DescribeInstancesRequest{1000: byTag, 900: byTag, 1020: {}} {
+		capped := shown == 1000
+		story(t, fmt.Sprintf("%d of 1300 instances", shown), func(t *testing.T) {
 			o := &oddECS{}
 			rows := fleetOfRows(shown)
 			serve := pageModeOnly(func() []row { return rows }, 100)
@@ -470,7 +471,7 @@ func TestServerWithoutTokens(t *testing.T) {
 				status, body := serve(q, n)
 				return status, bytes.Replace(body, fmt.Appendf(nil, `"TotalCount":%d`, shown), []byte(`"TotalCount":1300`), 1)
 			}
-			got, err := collect(o.client(t).Instances(t.Context(), byTag))
+			got, err := collect(o.client(t).Instances(t.Context(), req))
 			if _, ok := errorAs[*ecs.CappedError](err); err == nil || ok != capped || len(got) != shown {
 				t.Errorf("got %d instances and error %v, want a CappedError: %v", len(got), err, capped)
 			}
@@ -573,6 +574,21 @@ func TestListingWithoutEnd(t *testing.T) {
 			})
 		}
 	}
+	story(t, "a new instance after each empty page", func(t *testing.T) {
+		o := &oddECS{}
+		o.intercept = func(_ url.Values, n int) (int, []byte) {
+			switch {
+			case n == 0:
+				return 0, nil
+			case n%2 == 0 || n > 50:
+				return 200, []byte(emptyList)
+			}
+			return 200, listBody([]row{{id: fmt.Sprint("i-", n)}}, fmt.Sprint("t", n), 0)
+		}
+		if got, err := collect(o.client(t).Instances(t.Context(), ecs.DescribeInstancesRequest{})); o.dryRuns != 3 {
+			t.Errorf("%d instances after %d dry runs, %v", len(got), o.dryRuns, err)
+		}
+	})
 	story(t, "ListTagResources", func(t *testing.T) {
 		o := &oddECS{}
 		o.intercept = func(_ url.Values, n int) (int, []byte) {
