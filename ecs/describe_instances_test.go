@@ -172,6 +172,14 @@ func TestLimitsAreInclusive(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+	ids := make(JSONList, 100)
+	for i := range ids {
+		ids[i] = strconv.Itoa(i)
+	}
+	batches, err := DescribeInstancesRequest{InstanceIDs: ids, NextToken: "t"}.split(t.Context())
+	if err != nil || len(batches) != 1 {
+		t.Errorf("%d requests, %v", len(batches), err) // a single request can continue at a token
+	}
 }
 
 // mocked returns a client whose requests are handled by responder.

@@ -558,8 +558,8 @@ func TestListTagResources(t *testing.T) {
 	story(t, "a token with a single batch of ids", func(t *testing.T) {
 		srv := newCloud(t, nil)
 		srv.Inject(ecstest.Fault{Body: []byte(`{"NextToken":"","TagResources":{"TagResource":[]}}`)})
-		req := ecs.ListTagResourcesRequest{ResourceIDs: ids(numbered(50, "cn-hangzhou")), NextToken: "t"}
-		if _, err := rowsOf(srv.client.ListTagResources(t.Context(), req)); err != nil || srv.Requests()[0].Params.Get("NextToken") != "t" {
+		req := ecs.ListTagResourcesRequest{ResourceIDs: ids(numbered(50, "cn-hangzhou")), NextToken: "t", ResourceType: "disk"}
+		if _, err := rowsOf(srv.client.ListTagResources(t.Context(), req)); err != nil || srv.Requests()[0].Params.Get("NextToken") != "t" || srv.Requests()[0].Params.Get("ResourceType") != "disk" {
 			t.Error(err)
 		}
 	})

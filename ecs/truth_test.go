@@ -508,6 +508,12 @@ func TestServerWithoutTokens(t *testing.T) {
 			}
 			return 200, listBody(fleetOfRows(100), "", 250)
 		}, 100, "InvalidParameter"},
+		"page numbers meet a proxy": {func(q url.Values, n int) (int, []byte) {
+			if q.Has("PageNumber") {
+				return 404, []byte(`<html>no</html>`)
+			}
+			return 200, listBody(fleetOfRows(100), "", 250)
+		}, 100, "404"},
 		"page numbers are throttled": {func(q url.Values, n int) (int, []byte) {
 			if q.Has("PageNumber") {
 				return 400, []byte(`{"Code":"Throttling.User","Message":"m"}`)

@@ -327,6 +327,10 @@ func TestWaitForStatus(t *testing.T) {
 			lock(ecs.LockReasonRecycling)(i)
 			i.SpotInterruptionBehavior = ecs.SpotInterruptionBehaviorStop
 		}, ecs.InstanceStatusStopped, ""},
+		{"locked for payment, although it would be stopped instead of released", func(i *ecs.Instance) {
+			lock(ecs.LockReasonFinancial)(i)
+			i.SpotInterruptionBehavior = ecs.SpotInterruptionBehaviorStop
+		}, ecs.InstanceStatusRunning, "cannot be started"},
 		{"past Pending", setStatus(ecs.InstanceStatusStarting), ecs.InstanceStatusPending, "only a new instance can be Pending"},
 		{"locked instances can still be stopped", lock(ecs.LockReasonFinancial), ecs.InstanceStatusStopped, ""},
 		{"locked for an unknown reason", lock("new-reason"), ecs.InstanceStatusRunning, ""},
