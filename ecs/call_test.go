@@ -206,6 +206,10 @@ var calls = map[string]func(ctx context.Context, c *ecs.Client, fleet []ecs.Inst
 		}
 		return nil
 	},
+	"GetInstance": func(ctx context.Context, c *ecs.Client, fleet []ecs.Instance) error {
+		_, err := c.GetInstance(ctx, fleet[0].InstanceID)
+		return err
+	},
 	"GetInstances": func(ctx context.Context, c *ecs.Client, fleet []ecs.Instance) error {
 		_, err := c.GetInstances(ctx, ids(fleet)...)
 		return err

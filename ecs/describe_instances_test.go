@@ -3,6 +3,7 @@ package ecs
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"reflect"
@@ -128,6 +129,14 @@ func TestEncodeRequest(t *testing.T) {
 		{"nil list", DescribeInstancesRequest{InstanceIDs: nil}, url.Values{}},
 		{"empty list", DescribeInstancesRequest{InstanceIDs: JSONList{}}, url.Values{"InstanceIds": {"[]"}}},
 		{"duplicate ids are removed", DescribeInstancesRequest{InstanceIDs: JSONList{"i-2", "i-1", "i-2"}}, url.Values{"InstanceIds": {`["i-2","i-1"]`}}},
+		{"duplicate elements are removed from every list", DescribeInstancesRequest{
+			PrivateIPAddresses: JSONList{"a", "a"}, PublicIPAddresses: JSONList{"b", "b"}, EIPAddresses: JSONList{"c", "c"}, IPv6Addresses: RepeatList[string]{"d", "d"},
+		}, url.Values{"InstanceNetworkType": {"vpc"}, "PrivateIpAddresses": {`["a"]`}, "PublicIpAddresses": {`["b"]`}, "EipAddresses": {`["c"]`}, "Ipv6Address.1": {"d"}}},
+		{"duplicate inner addresses are removed", DescribeInstancesRequest{InnerIPAddresses: JSONList{"a", "a"}}, url.Values{"InstanceNetworkType": {"classic"}, "InnerIpAddresses": {`["a"]`}}},
+		{"VPC without addresses", DescribeInstancesRequest{InstanceNetworkType: InstanceNetworkTypeVPC}, url.Values{"InstanceNetworkType": {"vpc"}}},
+		{"classic without addresses", DescribeInstancesRequest{InstanceNetworkType: InstanceNetworkTypeClassic}, url.Values{"InstanceNetworkType": {"classic"}}},
+		{"VPC with addresses in both networks", DescribeInstancesRequest{InnerIPAddresses: JSONList{}, EIPAddresses: JSONList{}, InstanceNetworkType: InstanceNetworkTypeVPC}, url.Values{"InnerIpAddresses": {"[]"}, "EipAddresses": {"[]"}, "InstanceNetworkType": {"vpc"}}},
+		{"a hop limit of zero", DescribeInstancesRequest{HTTPPutResponseHopLimit: ptr(0)}, url.Values{"HttpPutResponseHopLimit": {"0"}}},
 		{"empty repeat lists", DescribeInstancesRequest{Tags: TagList{}, IPv6Addresses: RepeatList[string]{}}, url.Values{}},
 		{"plain slices can be assigned", DescribeInstancesRequest{Tags: []Tag{{"k", "v"}}, InstanceIDs: []string{"i-1"}}, url.Values{"Tag.1.Key": {"k"}, "Tag.1.Value": {"v"}, "InstanceIds": {`["i-1"]`}}},
 		{"CreatedAfter is rounded down", DescribeInstancesRequest{CreatedAfter: second}, url.Values{"Filter.1.Key": {"CreationStartTime"}, "Filter.1.Value": {"2024-01-01T00:00Z"}}},
@@ -148,6 +157,28 @@ func TestEncodeRequest(t *testing.T) {
 				t.Errorf("got %v, %v, want %v", got, err, tt.want)
 			}
 		})
+	}
+}
+
+// TestLimitsAreInclusive checks that lists with exactly the permitted number of elements are accepted.
+func TestLimitsAreInclusive(t *testing.T) {
+	t.Parallel()
+	for name, req := range map[string]DescribeInstancesRequest{
+		"ids":        {InstanceIDs: slices.Repeat(JSONList{"i-1"}, 100)},
+		"tags":       {Tags: slices.Repeat(TagList{{Key: "k"}}, 20)},
+		"attributes": {AdditionalAttributes: slices.Repeat(RepeatList[AdditionalAttribute]{"A"}, 20)},
+	} {
+		if _, err := req.encode("r", false); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	ids := make(JSONList, 100)
+	for i := range ids {
+		ids[i] = strconv.Itoa(i)
+	}
+	batches, err := DescribeInstancesRequest{InstanceIDs: ids, NextToken: "t"}.split(t.Context())
+	if err != nil || len(batches) != 1 {
+		t.Errorf("%d requests, %v", len(batches), err) // a single request can continue at a token
 	}
 }
 
@@ -231,8 +262,8 @@ func TestRefusedBeforeSending(t *testing.T) {
 		})
 	}
 	listing := append(both,
-		tc{"page number", DescribeInstancesRequest{PageNumber: 1}, "PageNumber"},
-		tc{"page size", DescribeInstancesRequest{PageSize: 10}, "PageNumber"},
+		tc{"page number", DescribeInstancesRequest{PageNumber: 1}, "set MaxResults to choose the page size"},
+		tc{"page size", DescribeInstancesRequest{PageSize: 10}, "set MaxResults to choose the page size"},
 		tc{"token and many ids", DescribeInstancesRequest{NextToken: "t", InstanceIDs: many(101)}, "NextToken"},
 		tc{"token and many addresses", DescribeInstancesRequest{NextToken: "t", IPv6Addresses: many(101)}, "NextToken"},
 		tc{"two long lists", DescribeInstancesRequest{InstanceIDs: many(101), PublicIPAddresses: many(101)}, "PublicIPAddresses"},
@@ -283,6 +314,47 @@ func TestRefusedBeforeSending(t *testing.T) {
 		check(t, err, "ctx")
 		check(t, c.WaitUntilGone(none, "i-1"), "ctx")
 	})
+}
+
+func TestLongRequestIDIsCut(t *testing.T) {
+	t.Parallel()
+	c := mocked(t, func(*http.Request) (*http.Response, error) {
+		return httpmock.NewStringResponse(400, `{"Code":"C","RequestId":"`+strings.Repeat("r", 1000)+`"}`), nil
+	})
+	_, err := c.DescribeInstances(t.Context(), DescribeInstancesRequest{})
+	if e, ok := errorAs[*Error](err); !ok || len(e.RequestID) < 200 || len(e.RequestID) > 260 {
+		t.Error(err)
+	}
+}
+
+// TestRawTextsOfAListingAreBounded checks that a listing keeps the raw texts of only the first 100 unreadable members.
+func TestRawTextsOfAListingAreBounded(t *testing.T) {
+	t.Parallel()
+	c := mocked(t, func(r *http.Request) (*http.Response, error) {
+		from, token := 0, "n"
+		if r.URL.Query().Get("NextToken") != "" {
+			from, token = 60, ""
+		}
+		var list []string
+		for i := range 60 {
+			list = append(list, fmt.Sprintf(`{"InstanceId":"i-%d","Cpu":"x"}`, from+i))
+		}
+		return httpmock.NewStringResponse(200, `{"NextToken":"`+token+`","Instances":[`+strings.Join(list, ",")+`]}`), nil
+	})
+	for _, err := range c.Instances(t.Context(), DescribeInstancesRequest{}) {
+		incomplete, ok := errorAs[*IncompleteError](err)
+		if err == nil {
+			continue
+		}
+		if !ok || len(incomplete.Undecoded) != 120 {
+			t.Fatal(err)
+		}
+		for i, d := range incomplete.Undecoded {
+			if (d.Raw != nil) != (i < 100) || d.InstanceID != fmt.Sprint("i-", i) || d.Path != "Cpu" || d.Err == nil {
+				t.Errorf("error %d: %+v", i, d)
+			}
+		}
+	}
 }
 
 // TestUndecodedAreCounted checks that each unreadable member is reported once, even if its instance is listed several

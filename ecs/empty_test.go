@@ -68,6 +68,7 @@ var emptyCases = []struct {
 	{name: "attempts time out", opts: ecs.Options{Retry: ecs.RetryPolicy{AttemptTimeout: time.Second, MaxAttempts: 2}}, fault: ecstest.Fault{BlackHole: true, Times: -1}, timeout: time.Hour, dry: 2, unconfirmed: true},
 	{name: "empty id list needs no permission", deny: true, req: ecs.DescribeInstancesRequest{InstanceIDs: []string{}}},
 	{name: "empty address list needs no permission", deny: true, req: ecs.DescribeInstancesRequest{PrivateIPAddresses: []string{}}},
+	{name: "an empty list of IPv6 addresses does not filter", deny: true, req: ecs.DescribeInstancesRequest{IPv6Addresses: []string{}}, dry: 1, want: ecs.ErrForbidden},
 	{name: "many ids", req: ecs.DescribeInstancesRequest{InstanceIDs: ids(numbered(250, "cn-beijing"))}, dry: 1},
 	{name: "many ids denied", deny: true, req: ecs.DescribeInstancesRequest{InstanceIDs: ids(numbered(250, "cn-beijing"))}, dry: 1, want: ecs.ErrForbidden},
 	{name: "tags denied", deny: true, req: ecs.DescribeInstancesRequest{Tags: []ecs.Tag{{Key: "k"}}, Status: ecs.InstanceStatusStopped}, dry: 1, want: ecs.ErrForbidden},
@@ -115,6 +116,20 @@ func TestEmptyOrDenied(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestEmptyPageBeforeTheEnd checks that an empty page with a token is not verified.
+func TestEmptyPageBeforeTheEnd(t *testing.T) {
+	t.Parallel()
+	everyWay(t, "250 instances", func(t *testing.T, list way) {
+		srv := newCloud(t, nil, numbered(250, "cn-hangzhou")...)
+		srv.Inject(ecstest.Fault{Match: is(listed), Skip: 1, EmptyPage: true})
+		got, err := collect(list(srv.client, t.Context(), ecs.DescribeInstancesRequest{}))
+		if err != nil || srv.arrived()[dryRan] != 0 {
+			t.Errorf("%v after %v", err, srv.arrived())
+		}
+		sameOnce(t, got, numbered(250, "cn-hangzhou"))
+	})
 }
 
 // TestDryRunAsksTheSame checks that a dry run has the same filters as its listing.

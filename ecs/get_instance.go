@@ -26,9 +26,6 @@ func (c *Client) GetInstance(ctx context.Context, id string) (Instance, error) {
 	if err := cmp.Or(c.ready(), checkIDs(ctx, []string{id})); err != nil {
 		return Instance{}, invalidCall(describeInstances, c.Region(), err)
 	}
-	if ctx.Err() != nil {
-		return Instance{}, failure(describeInstances, c.region, transport.ContextError(ctx))
-	}
 	w := &lookupWaiter{ctx: ctx, id: id, done: make(chan struct{})}
 	queue, _ := c.lookups.LoadOrStore(c.region, &lookupQueue{})
 	queue.(*lookupQueue).join(c, w)

@@ -33,6 +33,21 @@ func getAll(t *testing.T, c *ecs.Client, ids []string) []error {
 	return errs
 }
 
+// countingContext counts the functions that [context.AfterFunc] has registered and not removed.
+type countingContext struct {
+	context.Context
+	registered atomic.Int64
+}
+
+// Value hides the wrapped context, on which context.AfterFunc would otherwise register f directly.
+func (c *countingContext) Value(any) any { return nil }
+
+func (c *countingContext) AfterFunc(f func()) func() bool {
+	c.registered.Add(1)
+	stop := context.AfterFunc(c.Context, f)
+	return func() bool { c.registered.Add(-1); return stop() }
+}
+
 func TestGetInstance(t *testing.T) {
 	t.Parallel()
 	inVirtualTime(t, "a single call takes one request and no delay", func(t *testing.T) {
@@ -141,39 +156,68 @@ func TestGetInstance(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	inVirtualTime(t, "a panic in a hook reaches exactly one caller", func(t *testing.T) {
-		o := &oddECS{rows: fleetOfRows(30), latency: 50 * time.Millisecond}
-		var attempts, panics, failed atomic.Int64
-		c := o.client(t, func(opts *ecs.Options) {
-			opts.OnAttempt = func(ecs.Attempt) {
-				if attempts.Add(1) == 2 {
-					panic("boo")
-				}
-			}
-		})
-		var calls sync.WaitGroup
-		for n, id := range rowIDs(o.rows) {
-			if n == 1 {
-				// After the first request has been sent, all other calls share the second request.
-				synctest.Wait()
-			}
-			calls.Go(func() {
-				defer func() {
-					if p := recover(); p != nil {
-						panics.Add(1)
-						if !strings.Contains(fmt.Sprint(p), "boo") {
-							t.Error(p)
-						}
+	for _, value := range []any{"boo", errors.New("boo")} {
+		story(t, fmt.Sprintf("a panic in a hook reaches exactly one caller/%T", value), func(t *testing.T) {
+			o := &oddECS{rows: fleetOfRows(30), latency: 50 * time.Millisecond}
+			var attempts, panics, failed atomic.Int64
+			c := o.client(t, func(opts *ecs.Options) {
+				opts.OnAttempt = func(ecs.Attempt) {
+					if attempts.Add(1) == 2 {
+						panic(value)
 					}
-				}()
-				if _, err := c.GetInstance(t.Context(), id); err != nil {
-					failed.Add(1)
 				}
 			})
+			var calls sync.WaitGroup
+			for n, id := range rowIDs(o.rows) {
+				if n == 1 {
+					// After the first request has been sent, all other calls share the second request.
+					synctest.Wait()
+				}
+				calls.Go(func() {
+					defer func() {
+						if p := recover(); p != nil {
+							panics.Add(1)
+							err, _ := p.(error)
+							cause, isError := value.(error)
+							if !strings.Contains(fmt.Sprint(p), "boo") || isError && !errors.Is(err, cause) {
+								t.Error(p)
+							}
+						}
+					}()
+					if _, err := c.GetInstance(t.Context(), id); err != nil {
+						failed.Add(1)
+					}
+				})
+			}
+			calls.Wait()
+			if panics.Load() != 1 || failed.Load() != 0 || o.lists != 3 {
+				t.Errorf("%d panics, %d failed, %d requests", panics.Load(), failed.Load(), o.lists)
+			}
+		})
+	}
+	story(t, "a failed batch does not affect the calls of another batch", func(t *testing.T) {
+		o := &oddECS{rows: fleetOfRows(151), latency: 50 * time.Millisecond}
+		o.intercept = func(q url.Values, _ int) (int, []byte) {
+			if strings.Contains(q.Get("InstanceIds"), o.rows[75].id) {
+				return 400, []byte(`{"Code":"InvalidParameter","Message":"m"}`)
+			}
+			return 0, nil
 		}
-		calls.Wait()
-		if panics.Load() != 1 || failed.Load() != 0 || o.lists != 3 {
-			t.Errorf("%d panics, %d failed, %d requests", panics.Load(), failed.Load(), o.lists)
+		failed := 0
+		for _, err := range getAll(t, o.client(t), rowIDs(o.rows)) {
+			if err != nil {
+				failed++
+			}
+		}
+		if failed == 0 || failed > 100 {
+			t.Errorf("%d of 151 calls failed", failed)
+		}
+	})
+	story(t, "the caller's context is not referenced afterwards", func(t *testing.T) {
+		o := &oddECS{rows: fleetOfRows(1)}
+		ctx := &countingContext{Context: t.Context()}
+		if _, err := o.client(t).GetInstance(ctx, o.rows[0].id); err != nil || ctx.registered.Load() != 0 {
+			t.Errorf("%d functions are still registered, %v", ctx.registered.Load(), err)
 		}
 	})
 	inVirtualTime(t, "unreadable members are reported", func(t *testing.T) {
@@ -181,6 +225,10 @@ func TestGetInstance(t *testing.T) {
 		_, err := srv.client.GetInstance(t.Context(), numbered(1, "cn-hangzhou")[0].InstanceID)
 		if incomplete, ok := errorAs[*ecs.IncompleteError](err); !ok || len(incomplete.Undecoded) != 1 {
 			t.Error(err)
+		}
+		srv.Inject(ecstest.Fault{Body: []byte(`{"Instances":{"Instance":[{"InstanceId":{}},{"InstanceId":"i-x"}]}}`)})
+		if inst, err := srv.client.GetInstance(t.Context(), "i-x"); err != nil || inst.InstanceID != "i-x" { // the unreadable id belongs to another instance
+			t.Error(inst.InstanceID, err)
 		}
 		srv.Inject(ecstest.Fault{Body: []byte(`{"Instances":{"Instance":[{"InstanceId":{}}]}}`)})
 		// The id that cannot be read may be i-x, so i-x must not be reported as missing.

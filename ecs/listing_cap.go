@@ -93,7 +93,7 @@ func (l *listing) fetchMissing(ctx context.Context, req DescribeInstancesRequest
 	byID := req
 	byID.Tags, byID.ResourceGroupID, byID.MaxResults = nil, "", cmp.Or(req.MaxResults, maxPerRequest)
 	for batch := range slices.Chunk(ids, maxPerRequest) {
-		byID.InstanceIDs = slices.Clone(batch)
+		byID.InstanceIDs = batch
 		for page, err := range l.client.tokenPages(ctx, l.mode, byID, l.countNew) {
 			if err != nil {
 				return err

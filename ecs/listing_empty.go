@@ -147,4 +147,5 @@ func permissionKey(region string, filters DescribeInstancesRequest) string {
 	return params.Encode()
 }
 
-func isRecent(at time.Time) bool { return !at.IsZero() && time.Since(at) < permissionMemory }
+// isRecent reports whether at is at most five minutes ago. The zero time is not recent.
+func isRecent(at time.Time) bool { return time.Since(at) < permissionMemory }

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"iter"
 
-	"github.com/aliyun-ecs/sdk-go/internal/transport"
 	"github.com/aliyun-ecs/sdk-go/pagination"
 )
 
@@ -181,9 +180,6 @@ func (s *sweep) read(ctx context.Context, from int) (repeat bool, err error) {
 	req.PageSize, req.MaxResults = s.pageSize(), 0
 	before, idle, changed := s.known(), 0, false
 	for req.PageNumber = from; idle <= maxPerRequest; req.PageNumber++ {
-		if ctx.Err() != nil {
-			return false, transport.ContextError(ctx)
-		}
 		page, err := s.client.fetchPage(ctx, s.mode, req)
 		if err != nil {
 			return false, err

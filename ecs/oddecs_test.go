@@ -28,6 +28,7 @@ type oddECS struct {
 	shift                         time.Duration // added to the bounds of time filters
 	gapsIgnored                   bool          // ignore Filter.2 unless Filter.1 is present
 	timesIgnored                  bool          // ignore all time filters
+	emptyEnd                      bool          // a listing ends with an empty page
 	pages                         int           // page mode: 0 works, 1 is rejected, 2 is treated as token mode
 	total                         func(n int) int
 	latency                       time.Duration
@@ -193,6 +194,9 @@ func (o *oddECS) page(get func(string) string, paged bool) []byte {
 			b.WriteByte(',')
 		}
 		b.WriteString(o.rows[i].json())
+	}
+	if o.emptyEnd && next == "" && n > 0 {
+		next = strconv.Itoa(len(o.rows))
 	}
 	fmt.Fprintf(&b, `]},"NextToken":%q}`, next)
 	return b.Bytes()

@@ -293,6 +293,25 @@ func TestThrottledRegionHoldsUpNoOther(t *testing.T) {
 	})
 }
 
+func TestExcludedRegions(t *testing.T) {
+	t.Parallel()
+	c := (&oddECS{}).client(t)
+	regions := []string{"cn-a"}
+	if err := last(c.InstancesInRegions(t.Context(), regions, ecs.DescribeInstancesRequest{}, &ecs.RegionsOptions{Exclude: regions})); err != nil || regions[0] != "cn-a" {
+		t.Errorf("%q, %v", regions, err) // the caller's slice must not be modified
+	}
+	if err := last(c.InstancesInRegions(t.Context(), regions, ecs.DescribeInstancesRequest{}, &ecs.RegionsOptions{Exclude: []string{"cn a"}})); !errors.Is(err, ecs.ErrInvalidParameter) {
+		t.Error(err)
+	}
+	// A RegionError that canceled the context belongs to another listing.
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(&ecs.RegionError{Region: "cn-other", Err: errors.New("m")})
+	err := last(c.InstancesInRegions(ctx, nil, ecs.DescribeInstancesRequest{}, nil))
+	if _, ok := errorAs[*ecs.RegionError](err); ok || !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+}
+
 func TestDescribeRegions(t *testing.T) {
 	t.Parallel()
 	inVirtualTime(t, "", func(t *testing.T) {
@@ -306,6 +325,10 @@ func TestDescribeRegions(t *testing.T) {
 		}
 		if _, err = srv.client.DescribeRegions(t.Context(), ecs.DescribeRegionsRequest{ResourceType: "house"}); !errors.Is(err, ecs.ErrInvalidParameter) {
 			t.Error(err)
+		}
+		srv.Inject(ecstest.Fault{Body: []byte(`{"Regions":{"Region":[]}}`), Header: http.Header{"X-Acs-Request-Id": {"H"}}})
+		if resp, err = srv.client.DescribeRegions(t.Context(), ecs.DescribeRegionsRequest{}); err != nil || resp.RequestID != "H" {
+			t.Error(resp, err) // without a request id in the body, the one in the header is used
 		}
 		// Both responses must cause a retry.
 		srv.Inject(ecstest.Fault{Body: []byte(`{"RequestId":"R"}`)}, ecstest.Fault{CutJSON: true})

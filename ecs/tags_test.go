@@ -1,11 +1,13 @@
 package ecs_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"iter"
 	"math/rand/v2"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -119,13 +121,15 @@ func TestCostOfTheCap(t *testing.T) {
 		{"with another filter: a count of the tag alone", 250, byStatus, nil, map[string]int{listed: 1, count1: 1}},
 		{"with another filter, without page mode: listing of the tag alone", 250, byStatus, func(s *ecstest.Settings) { s.NoPageMode = true }, map[string]int{listed: 1 + 3, count1: 1}},
 		{"additional attributes are not a filter", 250, ecs.DescribeInstancesRequest{Tags: byTag.Tags, AdditionalAttributes: []ecs.AdditionalAttribute{ecs.AdditionalAttributeMetaOptions}, MaxResults: 50}, nil, map[string]int{listed: 5}},
+		{"as many instances as the cap, but no tag", 500, ecs.DescribeInstancesRequest{}, nil, map[string]int{listed: 10}},
+		{"ids with a system tag, which only the API can compare", 100, ecs.DescribeInstancesRequest{Tags: []ecs.Tag{{Key: "acs:x"}}, InstanceIDs: ids(taggedFleet(100))}, nil, map[string]int{listed: 4, dryRan: 1}},
 		{"more ids than the cap", 1100, ecs.DescribeInstancesRequest{Tags: byTag.Tags, InstanceIDs: ids(taggedFleet(1100))}, nil, map[string]int{listed: 22}},
 		{"ids, all of them found", 1100, ecs.DescribeInstancesRequest{Tags: byTag.Tags, InstanceIDs: ids(matching(taggedFleet(300), byTag))}, nil, map[string]int{listed: 3}},
 		{"ids, some of them not found: a count of the tag alone", 900, ecs.DescribeInstancesRequest{Tags: byTag.Tags, InstanceIDs: ids(taggedFleet(100))}, nil, map[string]int{listed: 2, count1: 1}},
 		{"ids, some of them not found, beyond the cap: requests without the tag", 1100, ecs.DescribeInstancesRequest{Tags: byTag.Tags, InstanceIDs: ids(taggedFleet(100))}, nil, map[string]int{listed: 3, count1: 1}},
 	}
 	for _, tt := range tests {
-		if testing.Short() && tt.n > 300 && tt.name != "beyond the cap" {
+		if testing.Short() && tt.n > 500 && tt.name != "beyond the cap" {
 			continue
 		}
 		inVirtualTime(t, tt.name, func(t *testing.T) {
@@ -233,6 +237,7 @@ func TestClosedCap(t *testing.T) {
 		{name: "ListTagResources omits the default group, cap applied before another filter", req: ecs.DescribeInstancesRequest{ResourceGroupID: "rg-1", ZoneID: "z"}, capFirst: true, fault: ecstest.Fault{Body: rows(nil)}, text: "returned only 0"},
 		{name: "ListTagResources omits all listed instances", req: byTag, fault: ecstest.Fault{Body: rows(matching(fleet, byTag)[1000:])}, delivered: 1100, text: "0 of the 1000"},
 		{name: "ListTagResources omits some listed instances", req: byTag, fault: ecstest.Fault{Body: rows(matching(fleet, byTag)[500:])}, delivered: 1100, text: "500 of the 1000"},
+		{name: "ListTagResources returns only other instances", req: byTag, fault: ecstest.Fault{Body: rows(numbered(1000, "cn-beijing"))}, delivered: 1000, text: "0 of the 1000"},
 		{name: "ListTagResources returns resources without an id", req: byTag, fault: ecstest.Fault{Body: rows(make([]ecs.Instance, 3))}, delivered: 1000, text: "returned only 0"},
 	} {
 		inVirtualTime(t, tt.name, func(t *testing.T) {
@@ -350,7 +355,46 @@ func TestCapInAMovingFleet(t *testing.T) {
 			t.Errorf("unreadable: %v, want %v", named, bad)
 		}
 	})
-	inVirtualTime(t, "a listing reports both a cap and unreadable instances", func(t *testing.T) {
+	for _, within := range []bool{false, true} {
+		story(t, fmt.Sprintf("the context is canceled while instances beyond the cap are yielded/within a page of ListTagResources=%v", within), func(t *testing.T) {
+			fleet := taggedFleet(1250)
+			if within { // another element moves the ends of the pages
+				fleet[1].Tags = append(fleet[1].Tags, ecs.Tag{Key: "new"})
+			}
+			srv := newCloud(t, nil, fleet...)
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			n := 0
+			var last error
+			for _, err := range srv.client.Instances(ctx, byTag) {
+				if last = err; err == nil {
+					n++
+				}
+				if n == 1001 {
+					cancel()
+				}
+			}
+			if _, capped := errorAs[*ecs.CappedError](last); capped || !errors.Is(last, context.Canceled) || n >= 1250 {
+				t.Errorf("got %d instances and error %v", n, last)
+			}
+		})
+	}
+	story(t, "instances with unreadable ids count towards the cap", func(t *testing.T) {
+		rows := fleetOfRows(900)
+		o := &oddECS{}
+		o.intercept = func(_ url.Values, n int) (int, []byte) {
+			if n > 10 {
+				return 200, []byte(emptyList)
+			}
+			body := listBody(rows[90*(n-1):90*n], strings.Repeat("t", n%10), 0) // the tenth page is the last
+			return 200, bytes.Replace(body, []byte("[{"), []byte("["+strings.Repeat("{},", 10)+"{"), 1)
+		}
+		got, err := collect(o.client(t).Instances(t.Context(), byTag))
+		if _, ok := errorAs[*ecs.CappedError](err); !ok || len(got) != 900 {
+			t.Errorf("got %d instances and error %v, want a CappedError", len(got), err)
+		}
+	})
+	story(t, "a listing reports both a cap and unreadable instances", func(t *testing.T) {
 		fleet := taggedFleet(1100)
 		for i := range fleet {
 			if i == 31 {
@@ -365,6 +409,60 @@ func TestCapInAMovingFleet(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+// TestMembersThatTheAPIOmits checks that instances beyond the cap are yielded if the API omits the members that
+// ListTagResources has already compared: a system tag, the only tag, or the resource group.
+func TestMembersThatTheAPIOmits(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		req  ecs.DescribeInstancesRequest
+		tags string
+	}{
+		"the only tag":       {req: byTag},
+		"the resource group": {req: byGroup},
+		"a system tag":       {ecs.DescribeInstancesRequest{Tags: []ecs.Tag{{Key: "acs:x", Value: "v"}, byTag.Tags[0]}}, `,"Tags":{"Tag":[{"TagKey":"env","TagValue":"prod"}]}`},
+	} {
+		story(t, name, func(t *testing.T) {
+			fleet := taggedFleet(1050)
+			for i := range fleet {
+				fleet[i].Tags = append(fleet[i].Tags, ecs.Tag{Key: "acs:x", Value: "v"})
+			}
+			var rows []string
+			for _, inst := range matching(fleet, tt.req)[1000:] {
+				rows = append(rows, `{"InstanceId":"`+inst.InstanceID+`"`+tt.tags+`}`)
+			}
+			srv := newCloud(t, nil, fleet...)
+			srv.Inject(ecstest.Fault{
+				Match: func(r ecstest.Request) bool { return r.Params.Has("InstanceIds") },
+				Body:  []byte(`{"Instances":{"Instance":[` + strings.Join(rows, ",") + `]}}`),
+			})
+			got, err := collect(srv.client.Instances(t.Context(), tt.req))
+			if err != nil {
+				t.Fatal(err)
+			}
+			sameOnce(t, got, matching(fleet, tt.req))
+		})
+	}
+}
+
+// TestPermissionWithdrawnDuringACount checks that a listing of the tag alone, which replaces a count, is not trusted if
+// it ends because the permission was withdrawn.
+func TestPermissionWithdrawnDuringACount(t *testing.T) {
+	t.Parallel()
+	for _, trust := range []bool{false, true} {
+		story(t, fmt.Sprintf("TrustEmpty=%v", trust), func(t *testing.T) {
+			srv := newCloud(t, nil, taggedFleet(250)...)
+			srv.Configure(func(s *ecstest.Settings) { s.NoPageMode = true })
+			srv.Inject(ecstest.Fault{Denied: true, Times: -1, Match: func(r ecstest.Request) bool {
+				return !r.Params.Has("Status") && (kind(r) == dryRan || r.Params.Has("NextToken"))
+			}})
+			got, err := collect(srv.as(&ecs.Options{TrustEmpty: trust}).Instances(t.Context(), byStatus))
+			if errors.Is(err, ecs.ErrForbidden) == trust || trust && err != nil || len(got) != 50 {
+				t.Errorf("got %d instances and error %v", len(got), err)
+			}
+		})
+	}
 }
 
 // TestCountsAreAHint checks that a listing is complete even if the server returns wrong counts.
@@ -443,7 +541,7 @@ func TestListTagResources(t *testing.T) {
 		sent := map[string]int{}
 		for _, r := range srv.Requests() {
 			for name, values := range r.Params {
-				if strings.HasPrefix(name, "ResourceId.") {
+				if strings.HasPrefix(name, "ResourceId.") && !r.Params.Has("NextToken") {
 					sent[values[0]]++
 				}
 			}
@@ -451,8 +549,18 @@ func TestListTagResources(t *testing.T) {
 				t.Error("more than 50 ids in one request")
 			}
 		}
-		if len(sent) != len(fleet) {
-			t.Errorf("%d of %d ids were sent", len(sent), len(fleet))
+		for _, id := range ids(fleet) {
+			if sent[id] != 1 {
+				t.Errorf("%s was sent %d times", id, sent[id])
+			}
+		}
+	})
+	story(t, "a token with a single batch of ids", func(t *testing.T) {
+		srv := newCloud(t, nil)
+		srv.Inject(ecstest.Fault{Body: []byte(`{"NextToken":"","TagResources":{"TagResource":[]}}`)})
+		req := ecs.ListTagResourcesRequest{ResourceIDs: ids(numbered(50, "cn-hangzhou")), NextToken: "t", ResourceType: "disk"}
+		if _, err := rowsOf(srv.client.ListTagResources(t.Context(), req)); err != nil || srv.Requests()[0].Params.Get("NextToken") != "t" || srv.Requests()[0].Params.Get("ResourceType") != "disk" {
+			t.Error(err)
 		}
 	})
 	inVirtualTime(t, "tag filters", func(t *testing.T) {

@@ -1,6 +1,7 @@
 package ecs_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -278,6 +279,21 @@ func TestConfirmedEmptyIsRemembered(t *testing.T) {
 		denying = false
 		o.rows = nil
 		list("restored", 1, 0, nil, all)
+		zone := ecs.DescribeInstancesRequest{ZoneID: "z"}
+		list("empty with a filter", 1, 0, nil, zone)
+		denying = true
+		list("another filter is denied", 1, 0, ecs.ErrForbidden, ecs.DescribeInstancesRequest{ZoneID: "y"})
+		denying = false
+		list("a denial cancels all confirmations", 1, 0, nil, zone)
+		o.rows = fleetOfRows(1)
+		list("an instance with the filter", 0, 1, nil, zone)
+		denying = true
+		list("withdrawn with the filter", 1, 0, ecs.ErrForbidden, zone)
+		denying, o.emptyEnd = false, true
+		list("an empty last page after an instance", 1, 1, nil, zone)
+		denying = true
+		list("withdrawn after an empty last page", 1, 0, ecs.ErrForbidden, zone)
+		denying, o.rows, o.dryRuns = false, nil, 9
 		if _, err = collect(o.client(t, func(o *ecs.Options) { o.TrustEmpty = true }).Instances(t.Context(), all)); err != nil || o.dryRuns != 9 {
 			t.Errorf("with TrustEmpty: %d dry runs, %v", o.dryRuns, err)
 		}
@@ -354,6 +370,13 @@ func TestServerWithoutTokens(t *testing.T) {
 					if err != nil || len(got) != n || o.lists > n/100+3 {
 						t.Errorf("%d of %d instances in %d requests, %v", len(got), n, o.lists, err)
 					}
+					want := (n + 99) / 100
+					if size < min(n, 100) {
+						want++ // the first page was smaller
+					}
+					if name == "Instances" && o.lists != want {
+						t.Errorf("%d requests, want %d", o.lists, want)
+					}
 				})
 			}
 		}
@@ -373,6 +396,87 @@ func TestServerWithoutTokens(t *testing.T) {
 			t.Errorf("got %d of 450 instances and error %v", len(got), err)
 		}
 	})
+	// The listing reads pages 1 to 3, then all pages again because TotalCount changed in request 3.
+	for name, change := range map[string]func(rows []row, n int) []row{
+		"an instance is released": func(rows []row, n int) []row {
+			if n == 3 {
+				return rows[:249]
+			}
+			return rows
+		},
+		"an instance is released, and another created while the pages are read again": func(rows []row, n int) []row {
+			switch n {
+			case 3:
+				return rows[:249]
+			case 5:
+				return append([]row{{id: "i-new"}}, rows...)
+			}
+			return rows
+		},
+	} {
+		story(t, name, func(t *testing.T) {
+			o := &oddECS{}
+			rows := fleetOfRows(250)
+			serve := pageModeOnly(func() []row { return rows }, 100)
+			o.intercept = func(q url.Values, n int) (int, []byte) {
+				rows = change(rows, n)
+				return serve(q, n)
+			}
+			got, err := collect(o.client(t).Instances(t.Context(), ecs.DescribeInstancesRequest{}))
+			if err != nil || len(got) != len(rows) {
+				t.Errorf("got %d of %d instances and error %v", len(got), len(rows), err)
+			}
+		})
+	}
+	story(t, "the permission is missing for one page", func(t *testing.T) {
+		o := &oddECS{rows: fleetOfRows(250)}
+		serve := pageModeOnly(func() []row { return o.rows }, 100)
+		o.intercept = func(q url.Values, n int) (int, []byte) {
+			if n == 2 {
+				return 200, []byte(emptyList)
+			}
+			if n == 0 && (q.Has("PageNumber") || q.Has("PageSize")) {
+				t.Errorf("the dry run has page parameters: %v", q)
+			}
+			return serve(q, n)
+		}
+		got, err := collect(o.client(t).Instances(t.Context(), ecs.DescribeInstancesRequest{}))
+		if err != nil || len(got) != 250 || o.dryRuns != 1 {
+			t.Errorf("got %d of 250 instances after %d dry runs and error %v", len(got), o.dryRuns, err)
+		}
+	})
+	for size, want := range map[int]string{10: "10", 50: "50", 500: "100"} {
+		story(t, fmt.Sprintf("page size %d", size), func(t *testing.T) {
+			o := &oddECS{rows: fleetOfRows(1100)}
+			serve := pageModeOnly(func() []row { return o.rows }, 10)
+			o.intercept = func(q url.Values, n int) (int, []byte) {
+				if q.Has("PageNumber") && q.Get("PageSize") != want {
+					t.Errorf("got PageSize %s, want %s", q.Get("PageSize"), want)
+				}
+				return serve(q, n)
+			}
+			got, err := collect(o.client(t).Instances(t.Context(), ecs.DescribeInstancesRequest{MaxResults: size}))
+			if err != nil || len(got) != 1100 {
+				t.Errorf("got %d of 1100 instances and error %v", len(got), err)
+			}
+		})
+	}
+	for shown, req := range map[int]ecs.DescribeInstancesRequest{1000: byTag, 900: byTag, 1020: {}} {
+		capped := shown == 1000
+		story(t, fmt.Sprintf("%d of 1300 instances", shown), func(t *testing.T) {
+			o := &oddECS{}
+			rows := fleetOfRows(shown)
+			serve := pageModeOnly(func() []row { return rows }, 100)
+			o.intercept = func(q url.Values, n int) (int, []byte) {
+				status, body := serve(q, n)
+				return status, bytes.Replace(body, fmt.Appendf(nil, `"TotalCount":%d`, shown), []byte(`"TotalCount":1300`), 1)
+			}
+			got, err := collect(o.client(t).Instances(t.Context(), req))
+			if _, ok := errorAs[*ecs.CappedError](err); err == nil || ok != capped || len(got) != shown {
+				t.Errorf("got %d instances and error %v, want a CappedError: %v", len(got), err, capped)
+			}
+		})
+	}
 	for name, tt := range map[string]struct {
 		answer func(q url.Values, n int) (int, []byte)
 		want   int
@@ -392,6 +496,36 @@ func TestServerWithoutTokens(t *testing.T) {
 			}
 			return 200, listBody(fleetOfRows(100), "", 250)
 		}, 100, ""},
+		"page numbers fail": {func(q url.Values, n int) (int, []byte) {
+			if q.Has("PageNumber") {
+				return 400, []byte(`{"Code":"InternalError","Message":"m"}`)
+			}
+			return 200, listBody(fleetOfRows(100), "", 250)
+		}, 100, "InternalError"},
+		"page numbers fail with a known code": {func(q url.Values, n int) (int, []byte) {
+			if q.Has("PageNumber") {
+				return 500, []byte(`{"Code":"InvalidParameter","Message":"m"}`)
+			}
+			return 200, listBody(fleetOfRows(100), "", 250)
+		}, 100, "InvalidParameter"},
+		"page numbers meet a proxy": {func(q url.Values, n int) (int, []byte) {
+			if q.Has("PageNumber") {
+				return 404, []byte(`<html>no</html>`)
+			}
+			return 200, listBody(fleetOfRows(100), "", 250)
+		}, 100, "404"},
+		"page numbers are throttled": {func(q url.Values, n int) (int, []byte) {
+			if q.Has("PageNumber") {
+				return 400, []byte(`{"Code":"Throttling.User","Message":"m"}`)
+			}
+			return 200, listBody(fleetOfRows(100), "", 250)
+		}, 100, "Throttling.User"},
+		"page numbers meet an invalid key": {func(q url.Values, n int) (int, []byte) {
+			if q.Has("PageNumber") {
+				return 404, []byte(`{"Code":"InvalidAccessKeyId.NotFound","Message":"m"}`)
+			}
+			return 200, listBody(fleetOfRows(100), "", 250)
+		}, 100, "InvalidAccessKeyId.NotFound"},
 		"page numbers are denied": {func(q url.Values, n int) (int, []byte) {
 			if q.Has("PageNumber") {
 				return denied(url.Values{"DryRun": {"true"}})
@@ -446,7 +580,22 @@ func TestListingWithoutEnd(t *testing.T) {
 			})
 		}
 	}
-	inVirtualTime(t, "ListTagResources", func(t *testing.T) {
+	story(t, "a new instance after each empty page", func(t *testing.T) {
+		o := &oddECS{}
+		o.intercept = func(_ url.Values, n int) (int, []byte) {
+			switch {
+			case n == 0:
+				return 0, nil
+			case n%2 == 0 || n > 50:
+				return 200, []byte(emptyList)
+			}
+			return 200, listBody([]row{{id: fmt.Sprint("i-", n)}}, fmt.Sprint("t", n), 0)
+		}
+		if got, err := collect(o.client(t).Instances(t.Context(), ecs.DescribeInstancesRequest{})); o.dryRuns != 3 {
+			t.Errorf("%d instances after %d dry runs, %v", len(got), o.dryRuns, err)
+		}
+	})
+	story(t, "ListTagResources", func(t *testing.T) {
 		o := &oddECS{}
 		o.intercept = func(_ url.Values, n int) (int, []byte) {
 			return 200, fmt.Appendf(nil, `{"NextToken":"t%d","TagResources":{"TagResource":[{"ResourceId":"i-1","TagKey":"k"}]}}`, n)
@@ -598,31 +747,37 @@ func TestLongLists(t *testing.T) {
 		"InstanceIds": {InstanceIDs: values}, "InnerIpAddresses": {InnerIPAddresses: values}, "PrivateIpAddresses": {PrivateIPAddresses: values},
 		"PublicIpAddresses": {PublicIPAddresses: values}, "EipAddresses": {EIPAddresses: values}, "Ipv6Address": {IPv6Addresses: values},
 	} {
-		everyWay(t, field, func(t *testing.T, list way) {
-			o := &oddECS{}
-			var mu sync.Mutex
-			sent := map[string]int{}
-			o.intercept = func(q url.Values, n int) (int, []byte) {
-				mu.Lock()
-				defer mu.Unlock()
-				var rows []row
-				for _, v := range values[:250] {
-					has := strings.Contains(q.Get(field), strconv.Quote(v))
-					for name, param := range q {
-						has = has || strings.HasPrefix(name, field+".") && param[0] == v
+		for _, name := range []string{"Instances", "InstancePages", "StreamInstances", "ScanInstances", "InstancesInRegions", "InstancesInRegions, scanned"} {
+			story(t, field+"/"+name, func(t *testing.T) {
+				list := truthForms(nil)[name]
+				o := &oddECS{}
+				var mu sync.Mutex
+				sent := map[string]int{}
+				o.intercept = func(q url.Values, n int) (int, []byte) {
+					mu.Lock()
+					defer mu.Unlock()
+					var rows []row
+					for _, v := range values[:250] {
+						has := strings.Contains(q.Get(field), strconv.Quote(v))
+						for name, param := range q {
+							has = has || strings.HasPrefix(name, field+".") && param[0] == v
+						}
+						if has {
+							sent[v]++
+							rows = append(rows, row{id: "i-" + v})
+						}
 					}
-					if has {
-						sent[v]++
-						rows = append(rows, row{id: "i-" + v})
-					}
+					return 200, listBody(rows, "", 0)
 				}
-				return 200, listBody(rows, "", 0)
-			}
-			got, err := collect(list(o.client(t), t.Context(), req))
-			if err != nil || len(got) != 250 || len(sent) != 250 || o.lists != 3 || o.counts != 0 {
-				t.Errorf("%d instances of %d sent in %d requests, %v", len(got), len(sent), o.lists, err)
-			}
-		})
+				got, err := collect(list(o.client(t), t.Context(), req))
+				if err == nil && slices.Max(slices.Collect(maps.Values(sent))) > 1 {
+					t.Error("a duplicate was sent")
+				}
+				if err != nil || len(got) != 250 || len(sent) != 250 || o.lists != 3 || o.counts != 0 {
+					t.Errorf("%d instances of %d sent in %d requests, %v", len(got), len(sent), o.lists, err)
+				}
+			})
+		}
 	}
 }
 
@@ -688,6 +843,32 @@ func TestRegionsWithWorkers(t *testing.T) {
 			if len(s.rows) <= 300 && (s.lists > 3 || s.counts > 1) || s.mostAtOnce > 17 {
 				t.Errorf("region of %d instances: %d pages, %d counts, %d concurrent requests", len(s.rows), s.lists, s.counts, s.mostAtOnce)
 			}
+		}
+	})
+	story(t, "more workers than permitted", func(t *testing.T) {
+		o := &oddECS{rows: fleetOfRows(3000), latency: 50 * time.Millisecond}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		// Both regions have the same instances, and only one of them is scanned at a time.
+		list := o.client(t).InstancesInRegions(ctx, []string{"cn-a", "cn-b"}, ecs.DescribeInstancesRequest{}, &ecs.RegionsOptions{Workers: 1000})
+		got, err := collect(list)
+		if err != nil || len(got) != 3000 || slices.Min(slices.Collect(maps.Values(got))) != 2 || o.mostAtOnce > 70 {
+			t.Errorf("got %d of 3000 instances with %d concurrent requests and error %v", len(got), o.mostAtOnce, err)
+		}
+		n := 0
+		for range list {
+			if n++; n == 1000 {
+				break // while one of the regions waits for the other
+			}
+		}
+	})
+	story(t, "the loop ends on the first page of a region", func(t *testing.T) {
+		o := &oddECS{rows: fleetOfRows(900)}
+		for range o.client(t).InstancesInRegions(t.Context(), []string{"cn-a"}, ecs.DescribeInstancesRequest{}, &ecs.RegionsOptions{Workers: 4}) {
+			break
+		}
+		if o.lists != 1 || o.counts != 0 || o.dryRuns != 0 {
+			t.Errorf("%d pages, %d counts and %d dry runs", o.lists, o.counts, o.dryRuns)
 		}
 	})
 	if err := last((&oddECS{}).client(t).InstancesInRegions(t.Context(), []string{"cn-a"}, ecs.DescribeInstancesRequest{}, &ecs.RegionsOptions{Workers: -1})); !errors.Is(err, ecs.ErrInvalidParameter) {

@@ -129,7 +129,7 @@ func word[T ~string](s T) T {
 // the wait.
 func (c *Client) WaitUntilGone(ctx context.Context, ids ...string) error {
 	return c.pollUntil(ctx, "", ids, func(p *poll, id string) error {
-		if inst, ok := p.found.instances[id]; ok || !p.found.isMissing(id) {
+		if inst, ok := p.found.instances[id]; ok {
 			p.pending[id] = word(inst.Status)
 		} else {
 			delete(p.pending, id)
@@ -214,7 +214,7 @@ func (p PollPolicy) pause(polls int) time.Duration {
 	longest := cmp.Or(p.MaxDelay, defaultMaxPoll)
 	shortest := cmp.Or(p.MinDelay, min(defaultMinPoll, longest))
 	longest = max(longest, shortest)
-	last := max(shortest, longest-longest/3) // below the maximum, so that even the longest delays are random
+	last := longest - longest/3 // below the maximum, so that even the longest delays are random
 	from := shortest
 	for polls > 1 && from < last {
 		from += min(from/2+1, last-from)

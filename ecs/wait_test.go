@@ -285,7 +285,28 @@ func TestWaitForStatus(t *testing.T) {
 			t.Error(ids(got), polls, err)
 		}
 	})
-	inVirtualTime(t, "a missing permission does not mean that instances are gone", func(t *testing.T) {
+	story(t, "the permission is withdrawn before the instances are created", func(t *testing.T) {
+		srv := newCloud(t, nil)
+		srv.after(10*time.Second, func() { srv.Inject(ecstest.Fault{Denied: true, Times: -1}) })
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		start := time.Now()
+		_, err := srv.client.WaitForStatus(ctx, ecs.InstanceStatusRunning, a)
+		waitError(t, err, ecs.ErrForbidden, "", pending{a: ""})
+		if took := time.Since(start); took > 6*time.Minute { // a dry run is repeated every five minutes
+			t.Errorf("took %v", took)
+		}
+	})
+	story(t, "a permission withdrawn after a dry run confirmed other missing ids", func(t *testing.T) {
+		fleet := numbered(200, "cn-hangzhou", func(_ int, i *ecs.Instance) { i.Status = ecs.InstanceStatusPending })
+		srv := newCloud(t, nil, fleet[:100]...) // the second batch of ids does not exist yet
+		srv.after(10*time.Second, func() { srv.Inject(ecstest.Fault{Denied: true, Times: -1}) })
+		_, err := srv.client.WaitForStatus(t.Context(), ecs.InstanceStatusRunning, ids(fleet)...)
+		if _, ok := errorAs[*ecs.WaitError](err); !ok || !errors.Is(err, ecs.ErrForbidden) {
+			t.Error(err)
+		}
+	})
+	story(t, "a missing permission does not mean that instances are gone", func(t *testing.T) {
 		srv := newCloud(t, nil, two...)
 		srv.after(10*time.Second, func() { srv.Inject(ecstest.Fault{Denied: true, Times: -1}) })
 		_, err := srv.client.WaitForStatus(t.Context(), ecs.InstanceStatusRunning, a, b)
@@ -306,6 +327,10 @@ func TestWaitForStatus(t *testing.T) {
 			lock(ecs.LockReasonRecycling)(i)
 			i.SpotInterruptionBehavior = ecs.SpotInterruptionBehaviorStop
 		}, ecs.InstanceStatusStopped, ""},
+		{"locked for payment, although it would be stopped instead of released", func(i *ecs.Instance) {
+			lock(ecs.LockReasonFinancial)(i)
+			i.SpotInterruptionBehavior = ecs.SpotInterruptionBehaviorStop
+		}, ecs.InstanceStatusRunning, "cannot be started"},
 		{"past Pending", setStatus(ecs.InstanceStatusStarting), ecs.InstanceStatusPending, "only a new instance can be Pending"},
 		{"locked instances can still be stopped", lock(ecs.LockReasonFinancial), ecs.InstanceStatusStopped, ""},
 		{"locked for an unknown reason", lock("new-reason"), ecs.InstanceStatusRunning, ""},
@@ -341,7 +366,26 @@ func TestWaitForStatus(t *testing.T) {
 			t.Error(ids(got), err)
 		}
 	})
-	inVirtualTime(t, "an unreadable id", func(t *testing.T) {
+	story(t, "an unreadable member other than the status", func(t *testing.T) {
+		srv := newCloud(t, nil, spoiled(numbered(1, "cn-hangzhou")[0]))
+		if got, err := srv.client.WaitForStatus(t.Context(), ecs.InstanceStatusRunning, a); err != nil || len(got) != 1 {
+			t.Error(ids(got), err)
+		}
+	})
+	story(t, "a status that is not a word is masked", func(t *testing.T) {
+		statuses := []ecs.InstanceStatus{"AZaz", "@", "[", "`", "{", ecs.InstanceStatus(strings.Repeat("x", 32)), ecs.InstanceStatus(strings.Repeat("x", 33))}
+		fleet := numbered(len(statuses), "cn-hangzhou", func(i int, inst *ecs.Instance) { inst.Status = statuses[i] })
+		srv := newCloud(t, nil, fleet...)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		_, err := srv.client.WaitForStatus(ctx, ecs.InstanceStatusRunning, ids(fleet)...)
+		want := pending{}
+		for i, status := range []ecs.InstanceStatus{"AZaz", "***", "***", "***", "***", statuses[5], "***"} {
+			want[fleet[i].InstanceID] = status
+		}
+		waitError(t, err, context.DeadlineExceeded, "", want)
+	})
+	story(t, "an unreadable id", func(t *testing.T) {
 		srv := newCloud(t, nil, two...)
 		srv.Inject(ecstest.Fault{Body: []byte(`{"Instances":{"Instance":[{"InstanceId":{}}]}}`)})
 		_, err := srv.client.WaitForStatus(t.Context(), ecs.InstanceStatusRunning, a)
@@ -410,7 +454,16 @@ func TestWaitUntilGone(t *testing.T) {
 		srv.after(10*time.Second, func() { srv.Inject(ecstest.Fault{Denied: true, Times: -1}) })
 		waitError(t, srv.client.WaitUntilGone(t.Context(), a, b), ecs.ErrForbidden, "", pending{a: ecs.InstanceStatusRunning, b: ecs.InstanceStatusRunning})
 	})
-	inVirtualTime(t, "the dry run fails temporarily", func(t *testing.T) {
+	story(t, "the permission is withdrawn after a dry run confirmed other missing ids", func(t *testing.T) {
+		fleet := numbered(200, "cn-hangzhou")
+		srv := newCloud(t, nil, fleet[:100]...) // the second batch of ids never existed
+		srv.after(10*time.Second, func() { srv.Inject(ecstest.Fault{Denied: true, Times: -1}) })
+		err := srv.client.WaitUntilGone(t.Context(), ids(fleet)...)
+		if w, ok := errorAs[*ecs.WaitError](err); !ok || !errors.Is(err, ecs.ErrForbidden) || len(w.Pending) != 100 {
+			t.Error(err)
+		}
+	})
+	story(t, "the dry run fails temporarily", func(t *testing.T) {
 		srv := newCloud(t, nil, two...)
 		srv.after(10*time.Second, func() {
 			srv.Inject(ecstest.Fault{Match: is(dryRan), Code: "ServiceUnavailable", Times: 6}, ecstest.Fault{Denied: true, Times: -1})
@@ -434,7 +487,14 @@ func TestWaitUntilGone(t *testing.T) {
 			t.Error(err, time.Since(start))
 		}
 	})
-	inVirtualTime(t, "the context expires", func(t *testing.T) {
+	story(t, "an unreadable id", func(t *testing.T) {
+		srv := newCloud(t, nil, two...)
+		srv.Inject(ecstest.Fault{Times: -1, Body: []byte(`{"Instances":{"Instance":[{"InstanceId":{}}]}}`)})
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		waitError(t, srv.client.WaitUntilGone(ctx, a), nil, "unreadable id", pending{a: ""})
+	})
+	story(t, "the context expires", func(t *testing.T) {
 		srv := newCloud(t, nil, two...)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
@@ -463,7 +523,30 @@ func TestPollsThatFail(t *testing.T) {
 		waitError(t, err, ecs.ErrUnavailable, "", map[string]ecs.InstanceStatus{a: ecs.InstanceStatusRunning})
 		srv.wantRequests(map[string]int{listed: 2 + 5})
 	})
-	inVirtualTime(t, "throttled polls wait for the quota", func(t *testing.T) {
+	story(t, "a failed request is retried without waiting for the next poll", func(t *testing.T) {
+		srv := newCloud(t, nil, numbered(1, "cn-hangzhou")...)
+		srv.Inject(ecstest.Fault{Reset: true})
+		start := time.Now()
+		if _, err := srv.client.WaitForStatus(t.Context(), ecs.InstanceStatusRunning, a); err != nil || time.Since(start) >= 2*time.Second {
+			t.Error(err, time.Since(start))
+		}
+		srv.Inject(ecstest.Fault{Reset: true})
+		if _, err := srv.client.GetInstances(t.Context(), a); err != nil {
+			t.Error(err)
+		}
+	})
+	story(t, "the context is canceled during a failing poll", func(t *testing.T) {
+		srv := newCloud(t, nil, numbered(1, "cn-hangzhou")...)
+		srv.Inject(ecstest.Fault{Code: "ServiceUnavailable", Times: -1})
+		ctx, cancel := context.WithCancel(t.Context())
+		srv.after(10*time.Millisecond, cancel)
+		_, err := srv.client.WaitForStatus(ctx, ecs.InstanceStatusStopped, a)
+		waitError(t, err, context.Canceled, "", map[string]ecs.InstanceStatus{a: ""})
+		if !errors.Is(err, ecs.ErrUnavailable) { // the last response is part of the error
+			t.Error(err)
+		}
+	})
+	story(t, "throttled polls wait for the quota", func(t *testing.T) {
 		srv := newCloud(t, nil, numbered(1000, "cn-hangzhou")...)
 		srv.Configure(func(s *ecstest.Settings) { s.Quota = ecstest.Quota{Limit: 15, Window: time.Minute} })
 		srv.after(3*time.Minute, func() { srv.Delete(ids(srv.Instances())...) })

@@ -92,12 +92,11 @@ const (
 // Release drops all references to the document. It reports whether d is small enough to be reused for another document.
 func (d *Decoder) Release() bool {
 	d.Reset(nil)
-	d.textBuffer.Reset()
 	clear(d.extra[:cap(d.extra)])
 	clear(d.problems[:cap(d.problems)])
 	d.previous = [256]position{}
 	d.name, d.elements, d.path, d.extra, d.problems = nil, 0, d.path[:0], d.extra[:0], d.problems[:0]
-	return cap(d.extra) < 1<<14 && cap(d.problems) < 1<<14 && d.compact.Cap() < 1<<20
+	return cap(d.extra) < 1<<14 && d.compact.Cap() < 1<<20 // each problem has an extra member
 }
 
 // ReadRoot reads the value at position i into v, which must point to a zero value, and returns the position after the
@@ -105,14 +104,13 @@ func (d *Decoder) Release() bool {
 func ReadRoot[T any](d *Decoder, v *T, i int, read func(*Decoder, *T, int) int) (end int) {
 	d.extra, d.problems, d.current = d.extra[:0], d.problems[:0], root
 	d.begin = i
-	// Discard the buffer, because its memory contains strings of the previous value.
-	d.textBuffer.Reset()
 	// Allocate as much memory as the previous value needed, because most values are of similar size.
 	d.nextBufferSize, d.textSize = min(max(d.textSize, minBufferSize), 8<<10), 0
 	d.nextArrayLen, d.listSize = min(d.listSize, 64), 0
 	end = read(d, v, i)
-	d.textSize += d.textBuffer.Len()
-	d.textBuffer.Reset()
+	d.textSize += d.texts.Len()
+	// Discard the buffers, because their memory belongs to this value.
+	d.texts.Reset()
 	d.lists = nil
 	return end
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -52,6 +53,9 @@ func TestDecoder(t *testing.T) {
 			box{Texts: []string{"x", ""}},
 			`map[Name:[1,2] New:{"a":1} Texts.More:3 Texts.Text.1:{"b":2}] [Name: the value is not a string Texts.Text.1: the value is not a string]`,
 		},
+		{`{"Size":1e9223372036854775807}`, box{}, "map[Size:1e9223372036854775807] [Size: the value is not an integer of 64 bits]"},
+		{`[1]`, box{}, "map[:[1]] [: the value is not an object]"},
+		{`{"Texts":{"More":3,"Text":5}}`, box{}, "map[Texts.More:3 Texts.Text:5] [Texts.Text: the value is not a list]"},
 		{`{"a.b":1,"~":2,"":3}`, box{}, "map[:3 a~1b:1 ~0:2] []"},
 		{`{"Texts":{"Text":[[]],"Text":["z"]}}`, box{Texts: []string{"z"}}, "map[] []"}, // if the list occurs twice, the last one counts
 	} {
@@ -80,19 +84,69 @@ func TestDecoder(t *testing.T) {
 		if err := d.End(ReadRoot(d, &again, 0, readBox)); err != nil || !reflect.DeepEqual(again, got) || len(d.Extra()) != len(extra) {
 			t.Errorf("%s: written as %s, read as %+v, %v", tt.text, text, again, err)
 		}
+		if d.lists != nil {
+			t.Error("the next value would share memory with this one")
+		}
 		if !d.Release() {
 			t.Error("Release returned false for a small decoder")
+		}
+		if d.Data != nil || d.texts.Cap() > 0 || slices.ContainsFunc(d.extra[:cap(d.extra)], func(x Extra) bool { return x.Value != nil }) ||
+			slices.ContainsFunc(d.problems[:cap(d.problems)], func(p Problem) bool { return p.Err != nil }) {
+			t.Errorf("%s: the decoder refers to the document after Release", tt.text)
 		}
 	}
 }
 
+// TestReleaseOfALargeDecoder checks that a decoder with a large buffer is not reused.
 func TestReleaseOfALargeDecoder(t *testing.T) {
 	t.Parallel()
+	for name, text := range map[string]string{
+		"many members":   `{"New":0` + strings.Repeat(`,"New":0`, 1<<14) + `}`,
+		"many problems":  `{"Size":[]` + strings.Repeat(`,"Size":[]`, 1<<14) + `}`,
+		"a large member": `{"New":"` + strings.Repeat("x", 1<<20) + `"}`,
+	} {
+		d := &Decoder{Members: &boxMembers}
+		d.Reset([]byte(text))
+		var v box
+		if err := d.End(ReadRoot(d, &v, 0, readBox)); err != nil || d.Release() {
+			t.Errorf("%s: Release returned true, %v", name, err)
+		}
+	}
 	d := &Decoder{Members: &boxMembers}
-	d.Reset([]byte(`{"New":0` + strings.Repeat(`,"New":0`, 1<<14) + `}`))
+	d.Reset([]byte(`{"Name":"\n` + strings.Repeat("x", 100<<10) + `"}`))
 	var v box
-	if err := d.End(ReadRoot(d, &v, 0, readBox)); err != nil || d.Release() {
-		t.Errorf("Release returned true for a large decoder, %v", err)
+	if err := d.End(ReadRoot(d, &v, 0, readBox)); err != nil || !d.Release() || cap(d.unescaped) > 64<<10 {
+		t.Errorf("a buffer of %d bytes is kept, %v", cap(d.unescaped), err)
+	}
+}
+
+// TestMaxElements checks that too many unreadable values, unknown members or list elements stop the decoder.
+func TestMaxElements(t *testing.T) {
+	t.Parallel()
+	for name, text := range map[string]string{
+		"unreadable values": `{"Name":"a"` + strings.Repeat(`,"Size":[]`, MaxElements+100) + `}`,
+		"unknown members":   `{"Name":"a"` + strings.Repeat(`,"New":0`, MaxElements+100) + `}`,
+		"list elements":     `{"Texts":[` + strings.Repeat(`"",`, MaxElements+100) + `""]}`,
+	} {
+		d := &Decoder{Members: &boxMembers}
+		d.Reset([]byte(text))
+		var v box
+		if err := d.End(ReadRoot(d, &v, 0, readBox)); err == nil || !strings.Contains(err.Error(), "more than 250000") || len(d.extra) > MaxElements || len(v.Texts) > MaxElements {
+			t.Errorf("%s: %d extra members, %d elements, %v", name, len(d.extra), len(v.Texts), err)
+		}
+	}
+}
+
+// TestInvalidIntegers checks that the fast path for integers accepts only valid JSON.
+func TestInvalidIntegers(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{`{"Size":,"Name":"a"}`, `{"Size":}`, `{"Size":01}`, `{"Size":00,"Name":"a"}`, `{"Size":1x}`, `{"Size":-}`} {
+		d := &Decoder{Members: &boxMembers}
+		d.Reset([]byte(text))
+		var v box
+		if err := d.End(ReadRoot(d, &v, 0, readBox)); err == nil {
+			t.Errorf("%s: no error, %+v", text, v)
+		}
 	}
 }
 

@@ -148,7 +148,7 @@ func parseInteger(b []byte, bits int) (v int64, ok bool) {
 	}
 	zeros := 0 // number of zeros to append to the significant digits
 	if exponent != "" {
-		if zeros, err = strconv.Atoi(exponent); err != nil || zeros > len(b)+20 {
+		if zeros, err = strconv.Atoi(exponent); err != nil {
 			return 0, false
 		}
 	}
