@@ -223,15 +223,15 @@ func everyWay(t *testing.T, name string, test func(t *testing.T, list way)) {
 func TestStreamFetchesInAdvance(t *testing.T) {
 	t.Parallel()
 	for maxResults, size := range map[int]string{0: "100", 50: "50", 500: "500"} {
-		story(t, fmt.Sprint("MaxResults ", maxResults), func(t *testing.T) {
+		inVirtualTime(t, fmt.Sprint("MaxResults ", maxResults), func(t *testing.T) {
 			srv := newCloud(t, nil, numbered(1000, "cn-hangzhou")...)
 			stream := srv.client.StreamInstances(t.Context(), ecs.DescribeInstancesRequest{MaxResults: maxResults})
 			defer stream.Stop()
 			synctest.Wait()
-			srv.asked(map[string]int{listed: 1})
+			srv.wantRequests(map[string]int{listed: 1})
 			<-stream.C
 			synctest.Wait()
-			srv.asked(map[string]int{listed: 2})
+			srv.wantRequests(map[string]int{listed: 2})
 			if got := srv.Requests()[0].Params.Get("MaxResults"); got != size {
 				t.Errorf("got MaxResults %s, want %s", got, size)
 			}

@@ -176,7 +176,7 @@ func TestLimitsAreInclusive(t *testing.T) {
 	for i := range ids {
 		ids[i] = strconv.Itoa(i)
 	}
-	batches, err := DescribeInstancesRequest{InstanceIDs: ids, NextToken: "t"}.split(t.Context())
+	batches, err := DescribeInstancesRequest{InstanceIDs: ids, NextToken: "t"}.splitLists(t.Context())
 	if err != nil || len(batches) != 1 {
 		t.Errorf("%d requests, %v", len(batches), err) // a single request can continue at a token
 	}

@@ -125,8 +125,8 @@ func TestEmptyPageBeforeTheEnd(t *testing.T) {
 		srv := newCloud(t, nil, numbered(250, "cn-hangzhou")...)
 		srv.Inject(ecstest.Fault{Match: is(listed), Skip: 1, EmptyPage: true})
 		got, err := collect(list(srv.client, t.Context(), ecs.DescribeInstancesRequest{}))
-		if err != nil || srv.arrived()[dryRan] != 0 {
-			t.Errorf("%v after %v", err, srv.arrived())
+		if err != nil || srv.requestCounts()[dryRan] != 0 {
+			t.Errorf("%v after %v", err, srv.requestCounts())
 		}
 		sameOnce(t, got, numbered(250, "cn-hangzhou"))
 	})

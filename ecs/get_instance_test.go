@@ -157,7 +157,7 @@ func TestGetInstance(t *testing.T) {
 		}
 	})
 	for _, value := range []any{"boo", errors.New("boo")} {
-		story(t, fmt.Sprintf("a panic in a hook reaches exactly one caller/%T", value), func(t *testing.T) {
+		inVirtualTime(t, fmt.Sprintf("a panic in a hook reaches exactly one caller/%T", value), func(t *testing.T) {
 			o := &oddECS{rows: fleetOfRows(30), latency: 50 * time.Millisecond}
 			var attempts, panics, failed atomic.Int64
 			c := o.client(t, func(opts *ecs.Options) {
@@ -195,7 +195,7 @@ func TestGetInstance(t *testing.T) {
 			}
 		})
 	}
-	story(t, "a failed batch does not affect the calls of another batch", func(t *testing.T) {
+	inVirtualTime(t, "a failed batch does not affect the calls of another batch", func(t *testing.T) {
 		o := &oddECS{rows: fleetOfRows(151), latency: 50 * time.Millisecond}
 		o.intercept = func(q url.Values, _ int) (int, []byte) {
 			if strings.Contains(q.Get("InstanceIds"), o.rows[75].id) {
@@ -213,7 +213,7 @@ func TestGetInstance(t *testing.T) {
 			t.Errorf("%d of 151 calls failed", failed)
 		}
 	})
-	story(t, "the caller's context is not referenced afterwards", func(t *testing.T) {
+	inVirtualTime(t, "the caller's context is not referenced afterwards", func(t *testing.T) {
 		o := &oddECS{rows: fleetOfRows(1)}
 		ctx := &countingContext{Context: t.Context()}
 		if _, err := o.client(t).GetInstance(ctx, o.rows[0].id); err != nil || ctx.registered.Load() != 0 {

@@ -356,7 +356,7 @@ func TestCapInAMovingFleet(t *testing.T) {
 		}
 	})
 	for _, within := range []bool{false, true} {
-		story(t, fmt.Sprintf("the context is canceled while instances beyond the cap are yielded/within a page of ListTagResources=%v", within), func(t *testing.T) {
+		inVirtualTime(t, fmt.Sprintf("the context is canceled while instances beyond the cap are yielded/within a page of ListTagResources=%v", within), func(t *testing.T) {
 			fleet := taggedFleet(1250)
 			if within { // another element moves the ends of the pages
 				fleet[1].Tags = append(fleet[1].Tags, ecs.Tag{Key: "new"})
@@ -379,7 +379,7 @@ func TestCapInAMovingFleet(t *testing.T) {
 			}
 		})
 	}
-	story(t, "instances with unreadable ids count towards the cap", func(t *testing.T) {
+	inVirtualTime(t, "instances with unreadable ids count towards the cap", func(t *testing.T) {
 		rows := fleetOfRows(900)
 		o := &oddECS{}
 		o.intercept = func(_ url.Values, n int) (int, []byte) {
@@ -394,7 +394,7 @@ func TestCapInAMovingFleet(t *testing.T) {
 			t.Errorf("got %d instances and error %v, want a CappedError", len(got), err)
 		}
 	})
-	story(t, "a listing reports both a cap and unreadable instances", func(t *testing.T) {
+	inVirtualTime(t, "a listing reports both a cap and unreadable instances", func(t *testing.T) {
 		fleet := taggedFleet(1100)
 		for i := range fleet {
 			if i == 31 {
@@ -423,7 +423,7 @@ func TestMembersThatTheAPIOmits(t *testing.T) {
 		"the resource group": {req: byGroup},
 		"a system tag":       {ecs.DescribeInstancesRequest{Tags: []ecs.Tag{{Key: "acs:x", Value: "v"}, byTag.Tags[0]}}, `,"Tags":{"Tag":[{"TagKey":"env","TagValue":"prod"}]}`},
 	} {
-		story(t, name, func(t *testing.T) {
+		inVirtualTime(t, name, func(t *testing.T) {
 			fleet := taggedFleet(1050)
 			for i := range fleet {
 				fleet[i].Tags = append(fleet[i].Tags, ecs.Tag{Key: "acs:x", Value: "v"})
@@ -451,7 +451,7 @@ func TestMembersThatTheAPIOmits(t *testing.T) {
 func TestPermissionWithdrawnDuringACount(t *testing.T) {
 	t.Parallel()
 	for _, trust := range []bool{false, true} {
-		story(t, fmt.Sprintf("TrustEmpty=%v", trust), func(t *testing.T) {
+		inVirtualTime(t, fmt.Sprintf("TrustEmpty=%v", trust), func(t *testing.T) {
 			srv := newCloud(t, nil, taggedFleet(250)...)
 			srv.Configure(func(s *ecstest.Settings) { s.NoPageMode = true })
 			srv.Inject(ecstest.Fault{Denied: true, Times: -1, Match: func(r ecstest.Request) bool {
@@ -555,7 +555,7 @@ func TestListTagResources(t *testing.T) {
 			}
 		}
 	})
-	story(t, "a token with a single batch of ids", func(t *testing.T) {
+	inVirtualTime(t, "a token with a single batch of ids", func(t *testing.T) {
 		srv := newCloud(t, nil)
 		srv.Inject(ecstest.Fault{Body: []byte(`{"NextToken":"","TagResources":{"TagResource":[]}}`)})
 		req := ecs.ListTagResourcesRequest{ResourceIDs: ids(numbered(50, "cn-hangzhou")), NextToken: "t", ResourceType: "disk"}

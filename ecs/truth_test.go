@@ -367,7 +367,11 @@ func TestServerWithoutTokens(t *testing.T) {
 					o := &oddECS{rows: fleetOfRows(n)}
 					o.intercept = pageModeOnly(func() []row { return o.rows }, size)
 					got, err := collect(truthForms(nil)[name](o.client(t, signedBy(n)), t.Context(), ecs.DescribeInstancesRequest{}))
-					if err != nil || len(got) != n || o.lists > n/100+3 {
+					most := n/100 + 3
+					if name == "ScanInstances" {
+						most += 7 // samples, which the other 7 of 8 workers may read
+					}
+					if err != nil || len(got) != n || o.lists > most {
 						t.Errorf("%d of %d instances in %d requests, %v", len(got), n, o.lists, err)
 					}
 					want := (n + 99) / 100
@@ -414,7 +418,7 @@ func TestServerWithoutTokens(t *testing.T) {
 			return rows
 		},
 	} {
-		story(t, name, func(t *testing.T) {
+		inVirtualTime(t, name, func(t *testing.T) {
 			o := &oddECS{}
 			rows := fleetOfRows(250)
 			serve := pageModeOnly(func() []row { return rows }, 100)
@@ -428,7 +432,7 @@ func TestServerWithoutTokens(t *testing.T) {
 			}
 		})
 	}
-	story(t, "the permission is missing for one page", func(t *testing.T) {
+	inVirtualTime(t, "the permission is missing for one page", func(t *testing.T) {
 		o := &oddECS{rows: fleetOfRows(250)}
 		serve := pageModeOnly(func() []row { return o.rows }, 100)
 		o.intercept = func(q url.Values, n int) (int, []byte) {
@@ -446,7 +450,7 @@ func TestServerWithoutTokens(t *testing.T) {
 		}
 	})
 	for size, want := range map[int]string{10: "10", 50: "50", 500: "100"} {
-		story(t, fmt.Sprintf("page size %d", size), func(t *testing.T) {
+		inVirtualTime(t, fmt.Sprintf("page size %d", size), func(t *testing.T) {
 			o := &oddECS{rows: fleetOfRows(1100)}
 			serve := pageModeOnly(func() []row { return o.rows }, 10)
 			o.intercept = func(q url.Values, n int) (int, []byte) {
@@ -463,7 +467,7 @@ func TestServerWithoutTokens(t *testing.T) {
 	}
 	for shown, req := range map[int]ecs.DescribeInstancesRequest{1000: byTag, 900: byTag, 1020: {}} {
 		capped := shown == 1000
-		story(t, fmt.Sprintf("%d of 1300 instances", shown), func(t *testing.T) {
+		inVirtualTime(t, fmt.Sprintf("%d of 1300 instances", shown), func(t *testing.T) {
 			o := &oddECS{}
 			rows := fleetOfRows(shown)
 			serve := pageModeOnly(func() []row { return rows }, 100)
@@ -580,7 +584,7 @@ func TestListingWithoutEnd(t *testing.T) {
 			})
 		}
 	}
-	story(t, "a new instance after each empty page", func(t *testing.T) {
+	inVirtualTime(t, "a new instance after each empty page", func(t *testing.T) {
 		o := &oddECS{}
 		o.intercept = func(_ url.Values, n int) (int, []byte) {
 			switch {
@@ -595,7 +599,7 @@ func TestListingWithoutEnd(t *testing.T) {
 			t.Errorf("%d instances after %d dry runs, %v", len(got), o.dryRuns, err)
 		}
 	})
-	story(t, "ListTagResources", func(t *testing.T) {
+	inVirtualTime(t, "ListTagResources", func(t *testing.T) {
 		o := &oddECS{}
 		o.intercept = func(_ url.Values, n int) (int, []byte) {
 			return 200, fmt.Appendf(nil, `{"NextToken":"t%d","TagResources":{"TagResource":[{"ResourceId":"i-1","TagKey":"k"}]}}`, n)
@@ -748,7 +752,7 @@ func TestLongLists(t *testing.T) {
 		"PublicIpAddresses": {PublicIPAddresses: values}, "EipAddresses": {EIPAddresses: values}, "Ipv6Address": {IPv6Addresses: values},
 	} {
 		for _, name := range []string{"Instances", "InstancePages", "StreamInstances", "ScanInstances", "InstancesInRegions", "InstancesInRegions, scanned"} {
-			story(t, field+"/"+name, func(t *testing.T) {
+			inVirtualTime(t, field+"/"+name, func(t *testing.T) {
 				list := truthForms(nil)[name]
 				o := &oddECS{}
 				var mu sync.Mutex
@@ -845,7 +849,7 @@ func TestRegionsWithWorkers(t *testing.T) {
 			}
 		}
 	})
-	story(t, "more workers than permitted", func(t *testing.T) {
+	inVirtualTime(t, "more workers than permitted", func(t *testing.T) {
 		o := &oddECS{rows: fleetOfRows(3000), latency: 50 * time.Millisecond}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
@@ -862,7 +866,7 @@ func TestRegionsWithWorkers(t *testing.T) {
 			}
 		}
 	})
-	story(t, "the loop ends on the first page of a region", func(t *testing.T) {
+	inVirtualTime(t, "the loop ends on the first page of a region", func(t *testing.T) {
 		o := &oddECS{rows: fleetOfRows(900)}
 		for range o.client(t).InstancesInRegions(t.Context(), []string{"cn-a"}, ecs.DescribeInstancesRequest{}, &ecs.RegionsOptions{Workers: 4}) {
 			break

@@ -285,7 +285,7 @@ func TestWaitForStatus(t *testing.T) {
 			t.Error(ids(got), polls, err)
 		}
 	})
-	story(t, "the permission is withdrawn before the instances are created", func(t *testing.T) {
+	inVirtualTime(t, "the permission is withdrawn before the instances are created", func(t *testing.T) {
 		srv := newCloud(t, nil)
 		srv.after(10*time.Second, func() { srv.Inject(ecstest.Fault{Denied: true, Times: -1}) })
 		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
@@ -297,7 +297,7 @@ func TestWaitForStatus(t *testing.T) {
 			t.Errorf("took %v", took)
 		}
 	})
-	story(t, "a permission withdrawn after a dry run confirmed other missing ids", func(t *testing.T) {
+	inVirtualTime(t, "a permission withdrawn after a dry run confirmed other missing ids", func(t *testing.T) {
 		fleet := numbered(200, "cn-hangzhou", func(_ int, i *ecs.Instance) { i.Status = ecs.InstanceStatusPending })
 		srv := newCloud(t, nil, fleet[:100]...) // the second batch of ids does not exist yet
 		srv.after(10*time.Second, func() { srv.Inject(ecstest.Fault{Denied: true, Times: -1}) })
@@ -306,7 +306,7 @@ func TestWaitForStatus(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	story(t, "a missing permission does not mean that instances are gone", func(t *testing.T) {
+	inVirtualTime(t, "a missing permission does not mean that instances are gone", func(t *testing.T) {
 		srv := newCloud(t, nil, two...)
 		srv.after(10*time.Second, func() { srv.Inject(ecstest.Fault{Denied: true, Times: -1}) })
 		_, err := srv.client.WaitForStatus(t.Context(), ecs.InstanceStatusRunning, a, b)
@@ -366,13 +366,13 @@ func TestWaitForStatus(t *testing.T) {
 			t.Error(ids(got), err)
 		}
 	})
-	story(t, "an unreadable member other than the status", func(t *testing.T) {
+	inVirtualTime(t, "an unreadable member other than the status", func(t *testing.T) {
 		srv := newCloud(t, nil, spoiled(numbered(1, "cn-hangzhou")[0]))
 		if got, err := srv.client.WaitForStatus(t.Context(), ecs.InstanceStatusRunning, a); err != nil || len(got) != 1 {
 			t.Error(ids(got), err)
 		}
 	})
-	story(t, "a status that is not a word is masked", func(t *testing.T) {
+	inVirtualTime(t, "a status that is not a word is masked", func(t *testing.T) {
 		statuses := []ecs.InstanceStatus{"AZaz", "@", "[", "`", "{", ecs.InstanceStatus(strings.Repeat("x", 32)), ecs.InstanceStatus(strings.Repeat("x", 33))}
 		fleet := numbered(len(statuses), "cn-hangzhou", func(i int, inst *ecs.Instance) { inst.Status = statuses[i] })
 		srv := newCloud(t, nil, fleet...)
@@ -385,7 +385,7 @@ func TestWaitForStatus(t *testing.T) {
 		}
 		waitError(t, err, context.DeadlineExceeded, "", want)
 	})
-	story(t, "an unreadable id", func(t *testing.T) {
+	inVirtualTime(t, "an unreadable id", func(t *testing.T) {
 		srv := newCloud(t, nil, two...)
 		srv.Inject(ecstest.Fault{Body: []byte(`{"Instances":{"Instance":[{"InstanceId":{}}]}}`)})
 		_, err := srv.client.WaitForStatus(t.Context(), ecs.InstanceStatusRunning, a)
@@ -454,7 +454,7 @@ func TestWaitUntilGone(t *testing.T) {
 		srv.after(10*time.Second, func() { srv.Inject(ecstest.Fault{Denied: true, Times: -1}) })
 		waitError(t, srv.client.WaitUntilGone(t.Context(), a, b), ecs.ErrForbidden, "", pending{a: ecs.InstanceStatusRunning, b: ecs.InstanceStatusRunning})
 	})
-	story(t, "the permission is withdrawn after a dry run confirmed other missing ids", func(t *testing.T) {
+	inVirtualTime(t, "the permission is withdrawn after a dry run confirmed other missing ids", func(t *testing.T) {
 		fleet := numbered(200, "cn-hangzhou")
 		srv := newCloud(t, nil, fleet[:100]...) // the second batch of ids never existed
 		srv.after(10*time.Second, func() { srv.Inject(ecstest.Fault{Denied: true, Times: -1}) })
@@ -463,7 +463,7 @@ func TestWaitUntilGone(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	story(t, "the dry run fails temporarily", func(t *testing.T) {
+	inVirtualTime(t, "the dry run fails temporarily", func(t *testing.T) {
 		srv := newCloud(t, nil, two...)
 		srv.after(10*time.Second, func() {
 			srv.Inject(ecstest.Fault{Match: is(dryRan), Code: "ServiceUnavailable", Times: 6}, ecstest.Fault{Denied: true, Times: -1})
@@ -487,14 +487,14 @@ func TestWaitUntilGone(t *testing.T) {
 			t.Error(err, time.Since(start))
 		}
 	})
-	story(t, "an unreadable id", func(t *testing.T) {
+	inVirtualTime(t, "an unreadable id", func(t *testing.T) {
 		srv := newCloud(t, nil, two...)
 		srv.Inject(ecstest.Fault{Times: -1, Body: []byte(`{"Instances":{"Instance":[{"InstanceId":{}}]}}`)})
 		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 		defer cancel()
 		waitError(t, srv.client.WaitUntilGone(ctx, a), nil, "unreadable id", pending{a: ""})
 	})
-	story(t, "the context expires", func(t *testing.T) {
+	inVirtualTime(t, "the context expires", func(t *testing.T) {
 		srv := newCloud(t, nil, two...)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
@@ -523,7 +523,7 @@ func TestPollsThatFail(t *testing.T) {
 		waitError(t, err, ecs.ErrUnavailable, "", map[string]ecs.InstanceStatus{a: ecs.InstanceStatusRunning})
 		srv.wantRequests(map[string]int{listed: 2 + 5})
 	})
-	story(t, "a failed request is retried without waiting for the next poll", func(t *testing.T) {
+	inVirtualTime(t, "a failed request is retried without waiting for the next poll", func(t *testing.T) {
 		srv := newCloud(t, nil, numbered(1, "cn-hangzhou")...)
 		srv.Inject(ecstest.Fault{Reset: true})
 		start := time.Now()
@@ -535,7 +535,7 @@ func TestPollsThatFail(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	story(t, "the context is canceled during a failing poll", func(t *testing.T) {
+	inVirtualTime(t, "the context is canceled during a failing poll", func(t *testing.T) {
 		srv := newCloud(t, nil, numbered(1, "cn-hangzhou")...)
 		srv.Inject(ecstest.Fault{Code: "ServiceUnavailable", Times: -1})
 		ctx, cancel := context.WithCancel(t.Context())
@@ -546,7 +546,7 @@ func TestPollsThatFail(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	story(t, "throttled polls wait for the quota", func(t *testing.T) {
+	inVirtualTime(t, "throttled polls wait for the quota", func(t *testing.T) {
 		srv := newCloud(t, nil, numbered(1000, "cn-hangzhou")...)
 		srv.Configure(func(s *ecstest.Settings) { s.Quota = ecstest.Quota{Limit: 15, Window: time.Minute} })
 		srv.after(3*time.Minute, func() { srv.Delete(ids(srv.Instances())...) })

@@ -108,9 +108,9 @@ func ReadRoot[T any](d *Decoder, v *T, i int, read func(*Decoder, *T, int) int) 
 	d.nextBufferSize, d.textSize = min(max(d.textSize, minBufferSize), 8<<10), 0
 	d.nextArrayLen, d.listSize = min(d.listSize, 64), 0
 	end = read(d, v, i)
-	d.textSize += d.texts.Len()
+	d.textSize += d.textBuffer.Len()
 	// Discard the buffers, because their memory belongs to this value.
-	d.texts.Reset()
+	d.textBuffer.Reset()
 	d.lists = nil
 	return end
 }

@@ -90,7 +90,7 @@ func TestDecoder(t *testing.T) {
 		if !d.Release() {
 			t.Error("Release returned false for a small decoder")
 		}
-		if d.Data != nil || d.texts.Cap() > 0 || slices.ContainsFunc(d.extra[:cap(d.extra)], func(x Extra) bool { return x.Value != nil }) ||
+		if d.Data != nil || d.textBuffer.Cap() > 0 || slices.ContainsFunc(d.extra[:cap(d.extra)], func(x Extra) bool { return x.Value != nil }) ||
 			slices.ContainsFunc(d.problems[:cap(d.problems)], func(p Problem) bool { return p.Err != nil }) {
 			t.Errorf("%s: the decoder refers to the document after Release", tt.text)
 		}
