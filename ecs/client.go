@@ -70,7 +70,7 @@ func NewClient(region string, opts *Options) (*Client, error) {
 		Credentials: keys.Get,
 		Retry:       transport.Policy(o.Retry),
 		Limiter:     o.Limiter,
-		UserAgent:   strings.TrimSpace(fmt.Sprintf("aliyun-ecs-sdk-go/%s (%s; %s/%s) %s", Version, runtime.Version(), runtime.GOOS, runtime.GOARCH, o.UserAgent)),
+		UserAgent:   userAgent(o.UserAgent),
 		Logger:      o.Logger,
 	}
 	if o.OnAttempt != nil {
@@ -86,6 +86,11 @@ func NewClient(region string, opts *Options) (*Client, error) {
 		attributes: mergeAttributes(o.AdditionalAttributes), poll: o.Poll, trustEmpty: o.TrustEmpty,
 		account: &account{transport: transport.New(config), keys: keys},
 	}, nil
+}
+
+// userAgent returns the User-Agent header of every request, which ends with the text of Options.UserAgent.
+func userAgent(text string) string {
+	return strings.TrimSpace(fmt.Sprintf("aliyun-ecs-sdk-go/%s (%s; %s/%s) %s", Version, runtime.Version(), runtime.GOOS, runtime.GOARCH, text))
 }
 
 // InRegion returns a client for another region. The new client shares the connections, the credentials and the throttle

@@ -24,9 +24,9 @@ const (
 	resourceGroupTag = "acs:rm:rgId"
 )
 
-// isCapped reports whether the API's cap may apply to the request. A request with ids and a system tag does not count,
+// isSubjectToCap reports whether the API's cap may apply to the request. A request with ids and a system tag does not count,
 // because only the API knows which instances have a system tag.
-func (r DescribeInstancesRequest) isCapped() bool {
+func (r DescribeInstancesRequest) isSubjectToCap() bool {
 	return (len(r.Tags) > 0 || r.ResourceGroupID != "") && !r.matchesNothing() && (r.InstanceIDs == nil || !slices.ContainsFunc(r.Tags, isSystemTag))
 }
 
@@ -147,7 +147,7 @@ func (r DescribeInstancesRequest) matchesTagFilters(i Instance) bool {
 // the resource group.
 func (l *listing) mayBeTruncated(ctx context.Context, req DescribeInstancesRequest) (bool, error) {
 	known := l.known()
-	if !req.isCapped() || known > beyondCap {
+	if !req.isSubjectToCap() || known > beyondCap {
 		return false, nil
 	}
 	if req.InstanceIDs != nil && known >= len(unique(req.InstanceIDs)) {

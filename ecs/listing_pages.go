@@ -165,7 +165,7 @@ func (s *sweep) known() int { return len(s.listed.hashes) + s.unnamed }
 
 // isComplete reports whether as many instances are known as TotalCount or, for a capped request, the API's cap.
 func (s *sweep) isComplete() bool {
-	return s.known() >= s.total || s.request.isCapped() && s.known() >= capSuspect
+	return s.known() >= s.total || s.request.isSubjectToCap() && s.known() >= capSuspect
 }
 
 // incomplete returns the error for a listing whose pages contain fewer instances than TotalCount.

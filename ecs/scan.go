@@ -80,7 +80,7 @@ func (c *Client) scan(ctx context.Context, req DescribeInstancesRequest, opts *S
 // is divided into batches of ids or addresses, but not by time, because the cap may apply to each time range
 // separately.
 func (r DescribeInstancesRequest) isDivisible(requests []DescribeInstancesRequest, workers int) bool {
-	return workers > 1 && (len(requests) > 1 || r.InstanceIDs != nil || !r.isCapped())
+	return workers > 1 && (len(requests) > 1 || r.InstanceIDs != nil || !r.isSubjectToCap())
 }
 
 // scanOne performs a scan that is not divided into batches. While it fetches the first page, it reads samples of the

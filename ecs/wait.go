@@ -158,20 +158,22 @@ func (c *Client) pollUntil(ctx context.Context, want InstanceStatus, ids []strin
 	for _, id := range ids {
 		p.pending[id] = ""
 	}
-	failed := 0
+	failed, lastFailure := 0, error(nil)
 	for polls := 1; len(p.pending) > 0; polls++ {
 		pending := slices.Sorted(maps.Keys(p.pending))
 		err := c.pollOnce(ctx, &p, pending)
 		switch {
 		case err == nil:
-			failed = 0
+			failed, lastFailure = 0, nil
 			for _, id := range pending {
 				err = cmp.Or(err, step(&p, id))
 			}
 		case ctx.Err() == nil && (errors.Is(err, ErrUnavailable) || errors.Is(err, ErrThrottled)):
 			if failed++; failed < maxFailedPolls {
-				err = nil
+				err, lastFailure = nil, err
 			}
+		case ctx.Err() != nil && lastFailure != nil: // the error of ctx does not say why the wait took so long
+			err = fmt.Errorf("%w; last poll: %w", err, lastFailure)
 		}
 		if err != nil {
 			return &WaitError{Want: want, Pending: p.pending, Err: err}

@@ -366,6 +366,13 @@ func TestWaitForStatus(t *testing.T) {
 			t.Error(ids(got), err)
 		}
 	})
+	inVirtualTime(t, "an instance without a status may become Pending", func(t *testing.T) {
+		srv := newCloud(t, nil, numbered(1, "cn-hangzhou", func(_ int, i *ecs.Instance) { i.Status = "" })...)
+		srv.after(time.Minute, func() { srv.Update(a, setStatus(ecs.InstanceStatusPending)) })
+		if _, err := srv.client.WaitForStatus(t.Context(), ecs.InstanceStatusPending, a); err != nil {
+			t.Error(err)
+		}
+	})
 	inVirtualTime(t, "an unreadable member other than the status", func(t *testing.T) {
 		srv := newCloud(t, nil, spoiled(numbered(1, "cn-hangzhou")[0]))
 		if got, err := srv.client.WaitForStatus(t.Context(), ecs.InstanceStatusRunning, a); err != nil || len(got) != 1 {
@@ -544,6 +551,19 @@ func TestPollsThatFail(t *testing.T) {
 		waitError(t, err, context.Canceled, "", map[string]ecs.InstanceStatus{a: ""})
 		if !errors.Is(err, ecs.ErrUnavailable) { // the last response is part of the error
 			t.Error(err)
+		}
+	})
+	inVirtualTime(t, "the deadline passes after failed polls", func(t *testing.T) {
+		for name, client := range map[string]*ecs.Options{"with retries": nil, "without retries": &once} {
+			srv := newCloud(t, nil, numbered(1, "cn-hangzhou")...)
+			srv.Inject(ecstest.Fault{Skip: 1, Code: "ServiceUnavailable", Times: -1})
+			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+			defer cancel()
+			_, err := srv.as(client).WaitForStatus(ctx, ecs.InstanceStatusStopped, a)
+			waitError(t, err, context.DeadlineExceeded, "", map[string]ecs.InstanceStatus{a: ecs.InstanceStatusRunning})
+			if !errors.Is(err, ecs.ErrUnavailable) { // the failure of the last poll is part of the error
+				t.Errorf("%s: %v", name, err)
+			}
 		}
 	})
 	inVirtualTime(t, "throttled polls wait for the quota", func(t *testing.T) {

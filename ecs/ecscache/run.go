@@ -65,7 +65,7 @@ func (c *Cache) Run(ctx context.Context) error {
 	defer r.wg.Wait()
 	defer cancel()
 	for _, t := range tasks {
-		r.start(work, t)
+		r.repeat(work, t)
 	}
 	for {
 		select {
@@ -99,8 +99,8 @@ type failure struct {
 	err  error
 }
 
-// start repeats a task until ctx is done.
-func (r *runner) start(ctx context.Context, t *task) {
+// repeat repeats a task until ctx is done.
+func (r *runner) repeat(ctx context.Context, t *task) {
 	r.wg.Go(func() {
 		for failures := 0; ; {
 			err := catchPanic(func() error { return r.pass(ctx, t) })
@@ -119,7 +119,7 @@ func (r *runner) start(ctx context.Context, t *task) {
 				failures++
 			}
 			select {
-			case <-time.After(r.cache.delay(failures)):
+			case <-time.After(r.cache.untilNextPass(failures)):
 			case <-t.wake:
 			case <-ctx.Done():
 			}
@@ -135,9 +135,9 @@ func slowsDown(err error) bool {
 	return !errors.As(err, &incomplete) && !errors.As(err, &capped)
 }
 
-// delay returns the time until the next pass after the given number of consecutive failures. It has jitter, so that
+// untilNextPass returns the time until the next pass after the given number of consecutive failures. It has jitter, so that
 // several caches do not send their requests at the same time.
-func (c *Cache) delay(failures int) time.Duration {
+func (c *Cache) untilNextPass(failures int) time.Duration {
 	d := c.opts.Interval
 	for ; failures > 0 && d < maxBackoff; failures-- {
 		d = min(2*d, maxBackoff)
@@ -216,7 +216,7 @@ func (r *runner) discover(ctx context.Context) error {
 	}
 	c.mu.Unlock()
 	for _, t := range found {
-		r.start(ctx, t)
+		r.repeat(ctx, t)
 	}
 	return joinLine(invalid)
 }

@@ -91,7 +91,7 @@ type attemptResult struct {
 	notReceived bool // whether the request certainly did not reach the server
 	final       bool // whether a retry is pointless
 	retryAfter  time.Duration
-	received    headers
+	received    responseHeaders
 	offset      time.Duration // the clock offset with which the request was signed
 }
 
@@ -105,7 +105,7 @@ func (s *callState) attempt(ctx context.Context) attemptResult {
 	start := time.Now()
 	res := s.signAndSend(ctx, ticket)
 	if res.sent {
-		s.report(ctx, res, start)
+		s.reportAttempt(ctx, res, start)
 	}
 	return res
 }
@@ -129,10 +129,10 @@ func (s *callState) callFailure(res attemptResult) *Failure {
 	return f
 }
 
-// report passes a finished attempt to the caller's logger and hook OnAttempt. It does not recover from their panics,
-// which reach the goroutine that called Do. Do not hold a lock when calling report, because the logger and the hook may
+// reportAttempt passes a finished attempt to the caller's logger and hook OnAttempt. It does not recover from their panics,
+// which reach the goroutine that called Do. Do not hold a lock when calling reportAttempt, because the logger and the hook may
 // panic or use the transport.
-func (s *callState) report(ctx context.Context, res attemptResult, start time.Time) {
+func (s *callState) reportAttempt(ctx context.Context, res attemptResult, start time.Time) {
 	a := Attempt{
 		Context: ctx, Action: s.call.Action, Region: s.call.Region, Host: s.call.Host, Number: s.sent, Start: start, Duration: time.Since(start),
 		StatusCode: res.status, Code: res.response.Code, RequestID: res.response.RequestID,

@@ -38,7 +38,7 @@ func (s *callState) roundTrip(ctx context.Context, key signer.Credentials, signe
 		return x.networkFailure(fmt.Errorf("malformed HTTP status %03d", resp.StatusCode))
 	}
 	res := x.readResponse(resp)
-	res.received = headers{resp.Header, time.Now(), x.redactor}
+	res.received = responseHeaders{resp.Header, time.Now(), x.redactor}
 	return res
 }
 

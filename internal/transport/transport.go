@@ -95,7 +95,7 @@ type Transport struct {
 type quotaScope struct {
 	throttle    throttle.Control
 	outage      outage
-	lastHeaders atomic.Pointer[headers] // the headers of the most recent response
+	lastHeaders atomic.Pointer[responseHeaders] // the headers of the most recent response
 }
 
 type scopeKey struct{ region, action string }

@@ -14,9 +14,9 @@ import (
 // maxRetryAfter is the maximum wait that a server can request. Longer waits are reduced to this value.
 const maxRetryAfter = time.Minute
 
-// headers contains the headers of a response and the time at which the response arrived. It also contains a Redactor
+// responseHeaders contains the headers of a response and the time at which the response arrived. It also contains a Redactor
 // for the secrets of the request. The zero value means that there was no response.
-type headers struct {
+type responseHeaders struct {
 	header   http.Header
 	at       time.Time
 	redactor func() *redact.Redactor
