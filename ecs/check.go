@@ -204,7 +204,8 @@ func (k *checker) run(ctx context.Context) {
 	err := checks[0].send(httptrace.WithClientTrace(ctx, trace.hooks()))
 	e, _ := err.(*Error) //nolint:errorlint // the error of this dry run, not an error that it wraps
 	reached := k.addEndpointSteps(first, &trace, e, ctx.Err() != nil)
-	accepted := k.addClock(first, e, reached) && k.addSignature(e, reached)
+	timely := k.addClock(first, e, reached)
+	accepted := k.addSignature(e, reached && timely) && timely
 	switch {
 	case reached && accepted:
 		k.sent = append(k.sent, checks[0])

@@ -174,6 +174,7 @@ func (c *Cache) snapshot() []*version {
 // Get returns an [*ecs.NotFoundError] only if the API has confirmed for every region that the instance does not exist.
 // If a region fails and no other region has the instance, the error is an [*ecs.RegionError]. Get adds the instance to
 // the cache only if the cache has no filter, because otherwise the cache cannot determine whether the instance matches.
+// The returned instance may therefore not match the cache's filter.
 func (c *Cache) Get(ctx context.Context, id string) (ecs.Instance, error) {
 	if inst, ok := c.Lookup(id); ok {
 		return inst, nil
@@ -232,7 +233,8 @@ func (c *Cache) unfiltered() bool {
 // [ecs.Client.WaitForStatus].
 //
 // If ids is nil, Refresh makes Run list all regions immediately and waits until the listings have ended. The error then
-// names the regions that failed. If ids is empty but not nil, Refresh does nothing.
+// names the regions that failed. Without Run, Refresh without ids waits until ctx is done. If ids is empty but not nil,
+// Refresh does nothing.
 func (c *Cache) Refresh(ctx context.Context, ids ...string) error {
 	switch {
 	case ctx == nil:

@@ -119,8 +119,8 @@ func TestRefresh(t *testing.T) {
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 		defer cancel()
-		if err := cache.Refresh(ctx); !errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("Refresh without Run: error %v, want a deadline error", err)
+		if err := cache.Refresh(ctx); !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "Run has not been started") {
+			t.Errorf("Refresh without Run: error %v, want a deadline error that says that Run has not been started", err)
 		}
 		if err := cache.Refresh(t.Context(), "i-1"); err != nil { // works without Run
 			t.Error(err)
@@ -128,8 +128,8 @@ func TestRefresh(t *testing.T) {
 		wantNames(t, cache, "i-1=a")
 		ctx, cancel = context.WithTimeout(t.Context(), time.Hour)
 		defer cancel()
-		if err := cache.WaitForSync(ctx); !errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("WaitForSync without Run: error %v, want a deadline error", err)
+		if err := cache.WaitForSync(ctx); !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "Run has not been started") {
+			t.Errorf("WaitForSync without Run: error %v, want a deadline error that says that Run has not been started", err)
 		}
 	})
 }

@@ -138,6 +138,11 @@ func (c *Cache) await(ctx context.Context, done func() bool) error {
 		select {
 		case <-changed:
 		case <-ctx.Done():
+			c.mu.RLock()
+			defer c.mu.RUnlock()
+			if c.state == notStarted {
+				return fmt.Errorf("Run has not been started: %w", ctx.Err())
+			}
 			return ctx.Err()
 		}
 	}
