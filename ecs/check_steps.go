@@ -218,7 +218,7 @@ func connectAdvice(c *Client, e *Error) string {
 	switch {
 	case unreachable && (c.network == NetworkVPC || strings.HasPrefix(c.host, "ecs-vpc.")):
 		return "the VPC endpoint can be reached only from a VPC in " + c.region + ": elsewhere, use NetworkPublic"
-	case e.problem == transport.NameNotFound && c.endpoint == "":
+	case e.problem == transport.NameNotFound && c.endpoint == "" && publicHosts[c.region] == "":
 		return strconv.Quote(c.region) + " may be a misspelled region id: check the region id, then the name server"
 	}
 	return ""

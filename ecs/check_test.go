@@ -66,8 +66,9 @@ var checkCauses = []checkCause{
 	})), false, "credentials", failed, ecs.ErrCredentials},
 	{"a provider that panics", withProvider(ecs.CredentialsFunc(func(context.Context) (signer.Credentials, error) { panic("vault: nil map") })), false, "credentials", failed, ecs.ErrCredentials},
 
-	{"a region that does not exist", withNameServer(nameNotFound), true, "dns", failed, ecs.ErrUnavailable},
-	{"a name server that fails", withNameServer(serverFailure), true, "dns", failed, ecs.ErrUnavailable},
+	{"a region that does not exist", withNameServer("cn-hangzhuo", nameNotFound), true, "dns", failed, ecs.ErrUnavailable},
+	{"a region that exists, but no name server", withNameServer("cn-hangzhou", nameNotFound), true, "dns", failed, ecs.ErrUnavailable},
+	{"a name server that fails", withNameServer("cn-hangzhuo", serverFailure), true, "dns", failed, ecs.ErrUnavailable},
 	{"nothing listens at the endpoint", withEndpoint("https://127.0.0.1:1", nil), true, "connect", failed, ecs.ErrUnavailable},
 	{"a firewall that drops packets", withDial(ecs.NetworkPublic), false, "connect", failed, ecs.ErrUnavailable},
 	{"the VPC endpoint from outside the VPC", withDial(ecs.NetworkVPC), false, "connect", failed, ecs.ErrUnavailable},
@@ -215,12 +216,12 @@ func withEndpoint(endpoint string, opts *ecs.Options) func(t *testing.T) checkSe
 	}
 }
 
-// withNameServer returns a client for a misspelled region. A name server on the loopback interface responds to each
-// lookup with the given code.
-func withNameServer(code byte) func(t *testing.T) checkSetup {
+// withNameServer returns a client for the given region. A name server on the loopback interface responds to each lookup
+// with the given code.
+func withNameServer(region string, code byte) func(t *testing.T) checkSetup {
 	return func(t *testing.T) checkSetup {
 		t.Helper()
-		client, err := ecs.NewClient("cn-hangzhuo", &ecs.Options{
+		client, err := ecs.NewClient(region, &ecs.Options{
 			Credentials: ecs.StaticCredentials("LTAI5tTestTestTestTest", "secret", ""), Retry: ecs.RetryPolicy{MaxAttempts: 1},
 			HTTPClient: &http.Client{Transport: &http.Transport{DialContext: failingLookup(t, code).DialContext}},
 		})

@@ -53,6 +53,9 @@ func (e *IncompleteError) Error() string {
 	if len(e.Undecoded) == 0 {
 		return text
 	}
+	if len(e.Undecoded) == 1 {
+		return text + ": a value could not be read: " + reason(e.Undecoded[0])
+	}
 	return fmt.Sprintf("%s: %d values could not be read; the first error: %s", text, len(e.Undecoded), reason(e.Undecoded[0]))
 }
 
