@@ -43,7 +43,8 @@ var (
 	ErrEmptyPages = errors.New("pagination: the listing is not complete: the server sent too many consecutive pages without a new item")
 )
 
-// maxEmptyPages is the maximum number of consecutive empty pages. A service that filters after paging sends a few.
+// maxEmptyPages is the maximum number of consecutive empty pages. A few empty pages are normal for a service that
+// divides items into pages before it filters them.
 const maxEmptyPages = 100
 
 // Page is one page of a listing.

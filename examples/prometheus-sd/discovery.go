@@ -36,7 +36,7 @@ type discovery struct {
 
 	mu     sync.Mutex
 	saved  fleet               // instances from the state file, for regions that have not been listed yet
-	partly map[place]time.Time // time of the last listing with unreadable members
+	partly map[place]time.Time // time of the last listing that had unreadable fields
 }
 
 // account is an account with a cache of its instances.

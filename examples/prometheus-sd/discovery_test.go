@@ -339,7 +339,7 @@ func TestFirstList(t *testing.T) {
 		}
 	})
 
-	synctest.Test(t, func(t *testing.T) { // an unreadable member of an instance does not delay the list
+	synctest.Test(t, func(t *testing.T) { // an unreadable field of an instance does not delay the list
 		w := newWorldOf(t, "-region cn-beijing")
 		w.server.Inject(ecstest.Fault{Body: []byte(`{"RequestId":"R","Instances":{"Instance":[{"InstanceId":"i-9","RegionId":"cn-beijing","Cpu":"many","InnerIpAddress":{"IpAddress":["10.0.0.9"]}}]}}`), Times: -1})
 		w.start(t)

@@ -80,8 +80,8 @@ func (d *discovery) unconfirmed() fleet {
 	return maps.Clone(d.saved)
 }
 
-// mayList reports whether a region may still be selected, because the account selects all regions and they are not
-// known yet.
+// mayList reports whether the program may still list a region that is in the state file. This is possible if the
+// account selects all regions and its regions are not known yet.
 func (d *discovery) mayList(where place) bool {
 	for _, a := range d.accounts {
 		if a.Account == where.account {

@@ -24,7 +24,7 @@ const (
 	pageSize = 100
 )
 
-// The server overwrites the id and the creation time of each instance in place, because they have a fixed width.
+// In the templates, ids and creation times have a fixed width, so the server can overwrite them in place.
 const (
 	idStart = `"InstanceId":"i-bp1`
 	idWidth = 17

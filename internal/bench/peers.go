@@ -199,7 +199,7 @@ func (o oldSDK) call(w requestPair) error {
 	return err
 }
 
-// stopper is a Signer that signs a request and then panics, so that the call ends without sending the request.
+// stopper is a Signer that signs a request and then panics. The panic ends the call before the request is sent.
 type stopper struct{ signer.V1 }
 
 type stopped struct{}

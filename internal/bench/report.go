@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// row is a row of the table. If peer is not nil, limit applies to the ratio of ours to peer. If peer is nil, limit
-// applies to ours.
+// row is a row of the results table. If peer is nil, limit is the maximum of ours. Otherwise, limit is the maximum
+// ratio of ours to peer. The fields absolute and atLeast change these rules.
 type row struct {
 	target string // "" if the row is only informative
 	what   string

@@ -22,7 +22,7 @@ import (
 	"time"
 )
 
-// setup describes how the server responds.
+// setup describes the instances that the benchmark server simulates, and how the server responds.
 type setup struct {
 	Kind      string // kind of page
 	Fleet     int    // number of instances
@@ -32,13 +32,13 @@ type setup struct {
 	Elsewhere int  // number of instances in every other region; 0 means the same number as in the client's region
 }
 
-// counts describes what the server has received since the last change of its setup.
+// counts describes the requests that the server has received since its setup last changed.
 type counts struct {
 	Addr                  string
 	Requests, Connections int64
 }
 
-// server is the client's handle for the server process.
+// server controls the server process from the benchmark's process.
 type server struct {
 	url   string
 	in    io.Closer

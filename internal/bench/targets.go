@@ -99,8 +99,8 @@ const (
 	mb = 1e6
 )
 
-// page returns three functions that fetch the page for a token: with this SDK, with the old SDK, and without decoding
-// the page. If transport is not nil, it replaces the network.
+// page returns three functions that fetch the page with a given token. The first uses this SDK, the second uses the old
+// SDK, and the third does not decode the page. If transport is not nil, the functions use it instead of the network.
 func page(ctx context.Context, url string, transport http.RoundTripper) (ours, old, bytes func(token string) error) {
 	opts := &ecs.Options{}
 	if transport != nil {
@@ -131,7 +131,7 @@ func page(ctx context.Context, url string, transport http.RoundTripper) (ours, o
 	return ours, old, bytes
 }
 
-// body returns the body of a response with one page.
+// body returns the JSON of a response with one page of instances.
 func body(kind string) ([]byte, error) {
 	list, err := newTemplates(kind, pageSize)
 	if err != nil {
@@ -695,7 +695,7 @@ func (b *bench) oneCore(ctx context.Context) error {
 	return nil
 }
 
-// each calls do with the numbers from 0 to n-1, in the given number of goroutines.
+// each calls do with every number from 0 to n-1. The calls are distributed over the given number of goroutines.
 func each(goroutines, n int, do func(i int) error) error {
 	errs := make([]error, goroutines)
 	var wg sync.WaitGroup

@@ -155,8 +155,9 @@ func (c *Cache) Get(ctx context.Context, stale signer.Credentials) (key signer.C
 	}
 }
 
-// joinOrStart returns the refresh in progress, or starts a new one. The result patience is the maximum time to wait,
-// measured from the start of the refresh. The result late is true if the refresh has already been canceled.
+// joinOrStart returns the refresh in progress, or starts a new one. The caller should wait for it until patience has
+// passed since the start of the refresh. If late is true, the refresh has already been canceled, so the caller should
+// ignore its error and call joinOrStart again.
 //
 // If r and err are both nil, the caller should use the last valid key without waiting. If too many abandoned provider
 // calls are still running, joinOrStart returns an error.
@@ -219,8 +220,8 @@ func (c *Cache) lastValidUsable() bool {
 	return c.lastValid != (signer.Credentials{}) && (c.failingSince.IsZero() || time.Since(c.failingSince) < reuseLastValid)
 }
 
-// useLastValid returns the last valid key, with err as the warning. If no last valid key may be used, it returns err as
-// the error.
+// useLastValid returns the last valid key with err as the warning. If the last valid key may not be used, it returns
+// only err, as an error.
 func (c *Cache) useLastValid(err error) (key signer.Credentials, warning, _ error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -369,7 +369,7 @@ func TestChainRefreshesFromOneSource(t *testing.T) {
 	}
 	for name, c := range map[string]struct {
 		first, second, third func(w *world)
-		text, last           string // the error of the third call, and the id of the key that the fourth call returns
+		text, last           string // error of the third call, and id of the key from the fourth call
 	}{
 		"CLI profile": {
 			func(w *world) { profile(w, 1) },
@@ -492,7 +492,7 @@ func TestChainRefreshesInTime(t *testing.T) {
 			{57*time.Minute - time.Second, time.Hour, 1},
 			{2 * time.Second, 100 * time.Second, 2},
 			{74 * time.Second, -time.Hour, 2},
-			{2 * time.Second, -time.Hour, 3}, // the key seems expired, but this machine's clock may be wrong
+			{2 * time.Second, -time.Hour, 3}, // the key seems to have expired, but the local clock may be wrong
 			{59 * time.Second, 0, 3},
 			{2 * time.Second, 0, 4},
 			{59 * time.Second, 0, 4},

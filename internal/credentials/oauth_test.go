@@ -201,13 +201,13 @@ func TestLoginIsNotRefreshedInVain(t *testing.T) {
 	}
 }
 
-// TestOpenLockedFails checks that an error other than a held lock is returned at once, and that the lock is then
-// released.
+// TestOpenLockedFails checks that openLocked waits only if the lock is held. It returns any other error immediately and
+// releases the lock.
 func TestOpenLockedFails(t *testing.T) {
 	t.Parallel()
 	needFlock(t)
 	w := newWorld(t)
-	long := w.write("{}", strings.Repeat("x", 250)) // too long for the name of a temporary file
+	long := w.write("{}", strings.Repeat("x", 250)) // the name of the temporary file would be too long
 	for path, want := range map[string]string{w.home: "is a directory", long: "the directory is not writable", w.write(strings.Repeat(" ", maxConfigFile+1), "large"): "larger than"} {
 		synctest.Test(t, func(t *testing.T) {
 			start := time.Now()
@@ -238,7 +238,7 @@ func TestOpenLockedFails(t *testing.T) {
 	})
 }
 
-// TestLockOfAReplacedFile checks that a lock on a file does not count if another process has replaced the file.
+// TestLockOfAReplacedFile checks that a lock is not accepted if another process has replaced the file in the meantime.
 func TestLockOfAReplacedFile(t *testing.T) {
 	t.Parallel()
 	needFlock(t)
@@ -280,7 +280,7 @@ func TestLoginIsStoredForACallerThatLeft(t *testing.T) {
 	}
 }
 
-// TestLoginValid checks until when an access token is used.
+// TestLoginValid checks that an access token is used until one minute before it expires.
 func TestLoginValid(t *testing.T) {
 	t.Parallel()
 	now := time.Now().Unix()

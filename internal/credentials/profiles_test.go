@@ -112,7 +112,7 @@ func TestProfileModes(t *testing.T) {
 	}
 }
 
-// TestProfileDefaults checks the values that are used if a configuration file does not contain them.
+// TestProfileDefaults checks the default values of settings that a profile does not contain.
 func TestProfileDefaults(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "ALIBABA_CLOUD_ROLE_ARN", "env-role", "ALIBABA_CLOUD_OIDC_PROVIDER_ARN", "env-provider")

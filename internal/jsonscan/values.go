@@ -47,7 +47,7 @@ func (d *Decoder) ReadString(to *string, i int) (end int) {
 		previous := &d.previous[d.current]
 		if string(text) != string(d.Data[previous.begin:previous.end]) {
 			*previous = position{i + 1, end - 1}
-		} else if previous.begin < d.begin { // the string also occurred in an earlier value and may occur again
+		} else if previous.begin < d.begin { // the string occurred in two values, so it may occur again
 			*to = string(text)
 			d.learned.last[d.current] = *to
 			return end

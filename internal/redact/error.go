@@ -77,7 +77,7 @@ func (r *Redactor) safe(err error) bool {
 	if errors.As(err, &u) && r.Mask(u.URL) != u.URL {
 		return false
 	}
-	switch e := err.(type) { //nolint:errorlint // only the links of the chain themselves count
+	switch e := err.(type) { //nolint:errorlint // the errors that e wraps are checked by recursive calls
 	case interface{ Unwrap() error }:
 		return r.safe(e.Unwrap())
 	case interface{ Unwrap() []error }:

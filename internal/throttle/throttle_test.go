@@ -128,7 +128,8 @@ func (l *throttleLoad) share() float64 {
 	return 100 * float64(l.rejected) / float64(l.rejected+len(l.passed))
 }
 
-// TestThrottleLoad is the acceptance test of Control. Every case runs many times, because its course depends on jitter.
+// TestThrottleLoad checks how long simulated clients take for their calls and how many of their requests are rejected.
+// Every case runs many times, because the results depend on jitter.
 func TestThrottleLoad(t *testing.T) {
 	t.Parallel()
 	runs := 25
@@ -217,7 +218,7 @@ func TestThrottleFollows(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		quota, start := tokenBucket{burst: 10}, time.Now()
 		l := &throttleLoad{clients: 1, workers: 16, calls: 4500, attempts: 12, limit: 2 * time.Minute}
-		var rejected [5]int // number of rejected requests in each half minute
+		var rejected [5]int // number of rejected requests in each period of 30 s
 		l.allow = func(now time.Time) (bool, time.Duration) {
 			period := int(now.Sub(start) / (30 * time.Second))
 			quota.rate = []float64{40, 5, 100, 100, 100}[min(period, 4)]
@@ -319,8 +320,8 @@ func TestThrottleCancelledWaiters(t *testing.T) {
 	})
 }
 
-// TestThrottleLateProbe checks that the response to a probe that timed out changes nothing after the next probe was
-// accepted.
+// TestThrottleLateProbe checks the late response to a probe that has timed out. If the next probe has been accepted,
+// the late response must change nothing.
 func TestThrottleLateProbe(t *testing.T) {
 	t.Parallel()
 	for _, outcome := range []Outcome{Accepted, Unknown} {
@@ -384,8 +385,8 @@ func TestThrottleWaitTooLong(t *testing.T) {
 		name  string
 		admit func(*testing.T, *Control) error
 		want  error
-		setup func(*testing.T, *Control) // runs while the call waits
-		after time.Duration              // when the call fails
+		setup func(*testing.T, *Control) // prepares the Control before the call
+		after time.Duration              // time from the start of the call to its failure
 		hint  time.Duration
 	}{
 		{name: "deadline", want: ErrPastDeadline, admit: within(time.Second), hint: time.Minute},
@@ -446,7 +447,8 @@ func TestThrottleContext(t *testing.T) {
 	})
 }
 
-// TestThrottleGaps checks the pauses after throttled responses.
+// TestThrottleGaps checks the pause between a throttled response and the next request, with and without a wait
+// requested by the server.
 func TestThrottleGaps(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -512,7 +514,7 @@ func TestThrottleProbes(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name string
-		play func(t *testing.T, th *Control, probe Ticket) // runs while a request that tests the quota is in flight
+		play func(t *testing.T, th *Control, probe Ticket) // what happens while the first probe is in flight
 		want time.Duration                                 // time until the next request is sent
 	}{
 		{"one_at_a_time", func(t *testing.T, th *Control, probe Ticket) {
@@ -522,7 +524,7 @@ func TestThrottleProbes(t *testing.T) {
 			time.AfterFunc(time.Second, func() { th.Report(probe, Unknown, time.Minute) })
 		}, time.Second},
 		{"hangs", func(*testing.T, *Control, Ticket) {}, probeTimeout},
-		{"rejected_late", func(t *testing.T, th *Control, probe Ticket) { // a second request that tests the quota is in flight
+		{"rejected_late", func(t *testing.T, th *Control, probe Ticket) { // a second probe is in flight
 			second := mustAdmit(t, th)
 			th.Report(probe, Throttled, time.Minute)
 			time.AfterFunc(time.Second, func() { th.Report(second, Accepted, 0) })
@@ -531,11 +533,11 @@ func TestThrottleProbes(t *testing.T) {
 			mustAdmit(t, th)
 			th.Report(probe, Unknown, 0)
 		}, 2 * probeTimeout},
-		{"accepted_late", func(t *testing.T, th *Control, probe Ticket) { // the response still shows that quota is available
+		{"accepted_late", func(t *testing.T, th *Control, probe Ticket) { // even a late response shows that quota is available
 			mustAdmit(t, th)
 			time.AfterFunc(time.Second, func() { th.Report(probe, Accepted, 0) })
 		}, probeTimeout + time.Second},
-		// Requests were admitted and blocked again before the response to the first request arrived.
+		// Before the response to the first probe arrives, a second probe is accepted and another request is throttled.
 		{"accepted_too_late", func(t *testing.T, th *Control, probe Ticket) {
 			th.Report(mustAdmit(t, th), Accepted, 0)
 			th.Report(mustAdmit(t, th), Throttled, time.Minute)
@@ -550,7 +552,7 @@ func TestThrottleProbes(t *testing.T) {
 				start := time.Now()
 				tt.play(t, th, probe)
 				mustAdmit(t, th)
-				// The next request may also be paced.
+				// After a probe has been accepted, pacing may delay the next request.
 				if got := time.Since(start); got < tt.want || got > tt.want+2*interval(minRate) {
 					t.Errorf("the next request was sent after %v, want %v", got, tt.want)
 				}
@@ -559,7 +561,7 @@ func TestThrottleProbes(t *testing.T) {
 	}
 }
 
-// TestThrottleOrder checks that callers are admitted in the order of their arrival.
+// TestThrottleOrder checks that callers are admitted in the order of their calls.
 func TestThrottleOrder(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -78,7 +78,8 @@ type callState struct {
 	keyRenewed bool
 }
 
-// attemptResult is the result of one attempt: success, an error response, or an error without an HTTP response.
+// attemptResult is the result of one attempt. An attempt ends with success, with an error response or with an error
+// without an HTTP response.
 type attemptResult struct {
 	ok          bool
 	sent        bool

@@ -29,7 +29,7 @@ func TestCallersClient(t *testing.T) {
 	params := call()
 	before := maps.Clone(params.Params)
 	_, err := g.Do(t.Context(), params)
-	if f := err.(*Failure); f.Response.Status != 302 || redirected != 0 || theirs.Timeout != time.Minute || theirs.CheckRedirect == nil { //nolint:errorlint // as promised
+	if f := err.(*Failure); f.Response.Status != 302 || redirected != 0 || theirs.Timeout != time.Minute || theirs.CheckRedirect == nil { //nolint:errorlint // Do returns a *Failure, not wrapped
 		t.Errorf("%+v, redirected %d times", f, redirected)
 	}
 	if !maps.EqualFunc(before, params.Params, slices.Equal) {

@@ -149,8 +149,8 @@ func TestOutageAfterThrottling(t *testing.T) {
 	}
 }
 
-// TestChangesAreNotRepeated checks that a change is retried only if the failed attempt cannot have taken effect or the
-// request has a ClientToken.
+// TestChangesAreNotRepeated checks calls of an operation that changes resources. Such a call may be retried only if the
+// failed attempt had no effect or if the request has a ClientToken.
 func TestChangesAreNotRepeated(t *testing.T) {
 	t.Parallel()
 	fail := func(err error) roundTripper {

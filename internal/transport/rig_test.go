@@ -19,7 +19,8 @@ import (
 // roundTripper simulates the server. n is the number of the request, counted from 1.
 type roundTripper func(n int, r *http.Request) (*http.Response, error)
 
-// rig is a Transport that sends its requests to a roundTripper and records them.
+// rig is a Transport for tests. It sends its requests to a roundTripper and records the requests, the attempts and the
+// log.
 type rig struct {
 	*Transport
 	mu       sync.Mutex

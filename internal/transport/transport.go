@@ -72,7 +72,7 @@ type Meta struct {
 // Mask returns text with the secrets of the request masked. Use it for any string from a successful response that
 // becomes part of an error message.
 func (m Meta) Mask(text string) string {
-	if text == "" || isUUID(text) { // Most request ids are UUIDs, which need no masking. Masking is slow.
+	if text == "" || isUUID(text) { // most request ids are UUIDs, which need no masking, and masking is slow
 		return text
 	}
 	return m.redactor().Mask(text)
