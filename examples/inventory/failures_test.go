@@ -152,7 +152,7 @@ func TestInterrupted(t *testing.T) {
 			})
 			defer close(over)
 			r := world{server: s, ctx: ctx}.run(t, "-region", "cn-hangzhou", "-o", format)
-			// An instance that the listing is just handing over may be lost, but the reported number must be right.
+			// The interrupt may lose the instance that is just being yielded, but the reported number must be correct.
 			n := 0
 			if _, count, ok := strings.Cut(r.stderr, "incomplete: "); ok {
 				_, _ = fmt.Sscan(count, &n)

@@ -68,7 +68,7 @@ type pageRow struct {
 }
 
 func newHTML(w io.Writer, l look) renderer {
-	r := &htmlRenderer{w: w, look: l, all: slices.Clone(l.columns), rows: []pageRow{}} // must not be nil, because the script requires [] instead of null
+	r := &htmlRenderer{w: w, look: l, all: slices.Clone(l.columns), rows: []pageRow{}} // rows must not be nil, because the script requires [] instead of null
 	for _, c := range columns() {
 		if !slices.ContainsFunc(r.all, func(chosen column) bool { return chosen.name == c.name }) {
 			r.all = append(r.all, c)

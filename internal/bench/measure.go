@@ -94,7 +94,7 @@ func settle() {
 	runtime.GC()
 }
 
-// series contains one result per round of the same measurement.
+// series contains the result of a measurement in each round.
 type series []float64
 
 func (s series) median() float64 {

@@ -32,7 +32,8 @@ type setup struct {
 	Elsewhere int  // number of instances in every other region; 0 means the same number as in the client's region
 }
 
-// counts describes the requests that the server has received since its setup last changed.
+// counts contains the address of the server, and the numbers of requests and connections since the setup of the server
+// last changed.
 type counts struct {
 	Addr                  string
 	Requests, Connections int64
@@ -85,7 +86,7 @@ func (s *server) set(to setup) (c counts, err error) {
 	return c, err
 }
 
-// close ends the server by closing its standard input, which also happens when this process ends.
+// close ends the server by closing the server's standard input. The operating system closes it if this process crashes.
 func (s *server) close() error {
 	_ = s.in.Close()
 	return s.child.Wait()
@@ -198,7 +199,7 @@ var (
 	lastCreated  = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 )
 
-// created returns the creation time of instance i. As in the API, its precision is one minute.
+// created returns the creation time of instance i. The precision is one minute, as in the API.
 func (a *api) created(i int) time.Time {
 	if a.bursts != nil {
 		return a.bursts[i]

@@ -33,9 +33,9 @@ type contender struct {
 // figures contains the results by contender and by measured quantity, such as "cpu".
 type figures map[string]map[string]series
 
-// race runs all contenders in turn in each round, so that other load on the machine affects all of them. The first
-// round is a warm-up and is discarded. If extra is not nil, race calls it after each run of a contender to add more
-// results.
+// race runs the contenders one after another in each round, so that other load on the machine affects all of them. The
+// results of the first round are discarded. If extra is not nil, race calls it after each run of a contender to add
+// more results.
 func race(rounds int, contenders []contender, per float64, extra func(name string, add func(what string, f float64)) error) (figures, error) {
 	all := figures{}
 	for _, c := range contenders {
@@ -596,8 +596,8 @@ func (b *bench) imports(ctx context.Context) error {
 	return nil
 }
 
-// growth measures target 7: the cost per instance must not depend on the number of instances. It also measures the
-// rates with one CPU core.
+// growth measures target 7: the cost per instance must not depend on the number of instances. It also measures how many
+// calls per second one CPU core can make.
 func (b *bench) growth(ctx context.Context) error {
 	sizes := []int{100, 1_000, 10_000, 100_000}
 	if b.quick {
@@ -647,8 +647,8 @@ func (b *bench) growth(ctx context.Context) error {
 	return b.oneCore(ctx)
 }
 
-// oneCore measures the rates with GOMAXPROCS=1. It uses four goroutines to keep the CPU core busy while requests are in
-// progress.
+// oneCore measures the number of calls per second with GOMAXPROCS=1. For this SDK, it uses four goroutines to keep the
+// CPU core busy while requests are in progress.
 func (b *bench) oneCore(ctx context.Context) error {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	for _, load := range []struct {

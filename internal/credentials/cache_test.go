@@ -356,8 +356,8 @@ func TestConcurrentCallersShareOneRefresh(t *testing.T) {
 	})
 }
 
-// TestRefreshContext checks the context of a refresh. It has the values of the first caller's context and is canceled
-// when the last caller stops waiting.
+// TestRefreshContext checks the context of a provider call. It has the values of the first caller's context, and it is
+// canceled when the last caller stops waiting.
 func TestRefreshContext(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -533,8 +533,8 @@ func TestStaticIsValidatedAndRedacted(t *testing.T) {
 	}
 }
 
-// TestNoEmptyKeyBesideARefusal checks that callers never receive an empty key while other callers report that the API
-// has rejected the last valid key.
+// TestNoEmptyKeyBesideARefusal checks that no caller receives an empty key at the moment when another caller reports
+// that the API has rejected the last valid key.
 func TestNoEmptyKeyBesideARefusal(t *testing.T) {
 	t.Parallel()
 	var empty atomic.Int32

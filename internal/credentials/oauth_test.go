@@ -67,8 +67,8 @@ func needFlock(t *testing.T) {
 	}
 }
 
-// TestLoginIsRefreshedAndStored checks that an expired login is refreshed only once, even by several processes, and
-// that nothing else in the configuration file changes.
+// TestLoginIsRefreshedAndStored checks that an expired login is refreshed only once if several processes need it at the
+// same time. Only the login may change in the configuration file.
 func TestLoginIsRefreshedAndStored(t *testing.T) {
 	t.Parallel()
 	needFlock(t)

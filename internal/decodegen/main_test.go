@@ -33,7 +33,8 @@ func generated(t *testing.T, declarations string) (string, error) {
 	if err := os.WriteFile(filepath.Join(dir, "types.go"), []byte("package ecs\n"+declarations), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	// These files are not valid Go, because the generator must not read tests or its previous output.
+	// The generator must not read tests or the file that it generates. These files are not valid Go, so reading one of
+	// them would cause an error.
 	for _, name := range []string{"x_test.go", output} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte("not Go"), 0o600); err != nil {
 			t.Fatal(err)

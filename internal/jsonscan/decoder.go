@@ -45,7 +45,7 @@ type Decoder struct {
 	// value being read is the object or list element to which path leads. Otherwise, the value is a member of the
 	// object to which path leads.
 	current  uint8
-	name     []byte        // name of the current member, if it has no field
+	name     []byte        // name of the current member, if the struct has no field for it
 	previous [256]position // for each member number, the position in Data of the string read most recently
 	begin    int           // position of the value that ReadRoot reads
 	elements int           // number of list elements, unknown members and unreadable values; see MaxElements
@@ -111,14 +111,14 @@ func ReadRoot[T any](d *Decoder, v *T, i int, read func(*Decoder, *T, int) int) 
 	d.nextArrayLen, d.listSize = min(d.listSize, 64), 0
 	end = read(d, v, i)
 	d.textSize += d.textBuffer.Len()
-	// Discard the buffers, because their memory belongs to this value.
+	// Do not reuse the buffers, because the strings of this value refer to them.
 	d.textBuffer.Reset()
 	d.lists = nil
 	return end
 }
 
-// Extra returns the members for which the struct has no field, and the members that could not be read, in the value
-// read by the last call of ReadRoot. The slice is valid until the next call of ReadRoot.
+// Extra returns the members that the last call of ReadRoot could not store: members for which the struct has no field,
+// and members whose value could not be read. The slice is valid until the next call of ReadRoot.
 func (d *Decoder) Extra() []Extra { return d.extra }
 
 // Problems returns the values that the last call of ReadRoot could not read, in the order of the document. The slice is

@@ -34,8 +34,8 @@ func Check(data []byte, maxValues int) error {
 }
 
 // CheckPage is like Check, but for a response that contains a list. It also returns an error if an object outside of
-// arrays has two members with the same name, ignoring case. encoding/json would ignore the first of them, which may be
-// the list or the token of the next page.
+// arrays has two members whose names are equal, ignoring case. From such an object, encoding/json would drop a member,
+// such as the list or the token of the next page.
 func CheckPage(data []byte, maxValues int) error {
 	if err := Check(data, maxValues); err != nil {
 		return err

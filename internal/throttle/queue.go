@@ -13,8 +13,8 @@ type waiter struct {
 	giveUpAt time.Time     // the end of the caller's maximum wait, or zero if there is no limit
 }
 
-// waitInQueue waits in the queue until the caller is admitted. c.mu must be locked before the call, and is locked
-// when waitInQueue returns.
+// waitInQueue adds the caller to the queue and waits until the caller is admitted. c.mu must be locked before the call,
+// and is locked when waitInQueue returns.
 func (c *Control) waitInQueue(ctx context.Context, maxWait time.Duration, limiter func(context.Context) error) (Ticket, error) {
 	start := time.Now()
 	w := &waiter{wake: make(chan struct{}, 1)}

@@ -57,8 +57,8 @@ func (w *fixedWindow) allow(now time.Time) (bool, time.Duration) {
 	return true, 0
 }
 
-// throttleLoad simulates clients in virtual time. Each client has its own Control and several workers, which retry
-// calls as package transport does.
+// throttleLoad simulates clients that send requests to a server with a quota, in virtual time. Each client has its own
+// Control and several workers, which retry calls as package transport does.
 type throttleLoad struct {
 	clients, workers, calls int // workers and calls are per client
 	attempts                int
@@ -170,7 +170,7 @@ func TestThrottleLoad(t *testing.T) {
 		// Each client has to find out when quota is available again. The first client to do so may use up the new
 		// quota.
 		{name: "window/no_hint_4_clients", clients: 4, workers: 4, calls: 150, attempts: 30, limit: 5 * time.Minute, server: window200(false), ideal: 120 * time.Second, most: 140 * time.Second, rejected: 20},
-		// A single caller needs more attempts, because it sends every request that tests whether quota is available.
+		// With a single worker, a call needs more attempts, because the worker itself sends every probe.
 		{name: "window/no_hint_1_worker", clients: 1, workers: 1, calls: 600, attempts: 20, server: window200(false), phases: true, ideal: 120 * time.Second, most: 135 * time.Second, rejected: 10},
 		{name: "window/short", clients: 1, workers: 6, calls: 60, server: func(start time.Time) func(time.Time) (bool, time.Duration) {
 			return (&fixedWindow{n: 20, period: 3 * time.Second, start: start}).allow
@@ -212,7 +212,8 @@ func TestThrottleLoad(t *testing.T) {
 	}
 }
 
-// TestThrottleFollows checks that the rate follows a quota that decreases and then increases.
+// TestThrottleFollows checks that the rate of requests decreases when the quota decreases, and increases when the quota
+// increases.
 func TestThrottleFollows(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -254,8 +255,8 @@ func TestThrottleFollows(t *testing.T) {
 	})
 }
 
-// closedThrottle returns a Control that admits no requests for retryAfter. If retryAfter is 0, the Control chooses the
-// time.
+// closedThrottle returns a Control in the closed state. It admits no request for retryAfter or, if retryAfter is 0, for
+// a time that the Control chooses.
 func closedThrottle(t *testing.T, retryAfter time.Duration) *Control {
 	t.Helper()
 	th := new(Control)
@@ -339,8 +340,8 @@ func TestThrottleLateProbe(t *testing.T) {
 	}
 }
 
-// TestThrottleDeadlineBehindOthers checks that a caller in the middle of the queue fails as soon as it is known that no
-// request can be sent before its deadline.
+// TestThrottleDeadlineBehindOthers checks a caller in the middle of the queue. The caller must fail as soon as the
+// Control knows that no request can be sent before the caller's deadline.
 func TestThrottleDeadlineBehindOthers(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

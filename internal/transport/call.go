@@ -130,9 +130,9 @@ func (s *callState) callFailure(res attemptResult) *Failure {
 	return f
 }
 
-// report passes a finished attempt to the caller's logger and hook OnAttempt. It does not recover from their panics,
-// which reach the goroutine that called Do. Do not hold a lock when calling report, because the logger and the hook may
-// panic or use the transport.
+// report passes a finished attempt to the caller's logger and hook OnAttempt. A panic in the logger or the hook reaches
+// the goroutine that called Do. Do not hold a lock when calling report, because the logger and the hook may panic or
+// use the transport.
 func (s *callState) report(ctx context.Context, res attemptResult, start time.Time) {
 	a := Attempt{
 		Context: ctx, Action: s.call.Action, Region: s.call.Region, Host: s.call.Host, Number: s.sent, Start: start, Duration: time.Since(start),

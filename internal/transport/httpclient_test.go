@@ -48,8 +48,8 @@ func TestOwnClient(t *testing.T) {
 	}
 }
 
-// TestConnections checks that each of several parallel workers opens about one connection. The server does not respond
-// until all workers are connected.
+// TestConnections checks that several parallel workers open about one connection each. The first requests wait until
+// all workers are connected.
 func TestConnections(t *testing.T) {
 	t.Parallel()
 	for _, workers := range []int{1, 16, 64} {

@@ -222,7 +222,7 @@ func describeBody(status int, body []byte, r *redact.Redactor) string {
 
 // signatureAdvice returns advice for a rejected signature. It compares the string to sign in the server's message with
 // the string that the client signed. If the strings are equal, the secret is wrong. If they differ, the request was
-// changed in transit. Without a string to sign in message, signatureAdvice returns the argument otherwise.
+// changed in transit. If message contains no string to sign, signatureAdvice returns otherwise.
 func signatureAdvice(message, query, otherwise string) string {
 	const begin = http.MethodPost + "&%2F&"
 	params, err := url.ParseQuery(query)

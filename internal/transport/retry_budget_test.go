@@ -73,7 +73,7 @@ func TestPartialOutage(t *testing.T) {
 	})
 }
 
-// testPolicy is a retry policy with minimal delays.
+// testPolicy is a retry policy whose delays are so short that tests need not wait.
 var testPolicy = Policy{MinDelay: 2, MaxDelay: 2}.withDefaults()
 
 // TestRetryBudget checks how many retries the budget permits if a server stays down, and checks that responses refill

@@ -150,7 +150,7 @@ func later(a, b time.Time) time.Time {
 	return b
 }
 
-// rotating returns a credentials function that returns a new key on every call and counts the calls.
+// rotating returns a credentials function that returns a new key on every call and increments calls.
 func rotating(calls *int) func(context.Context, signer.Credentials) (signer.Credentials, error, error) {
 	return func(context.Context, signer.Credentials) (signer.Credentials, error, error) {
 		*calls++

@@ -71,8 +71,8 @@ func TestNoSecretLeaves(t *testing.T) {
 	}
 }
 
-// TestCallersErrorsAreMasked checks that errors of the caller's limiter and context are reported without secrets. An
-// error without secrets must stay in the error chain.
+// TestCallersErrorsAreMasked checks that secrets are masked in errors of the caller's limiter and context. If such an
+// error contains no secret, it must stay in the error chain.
 func TestCallersErrorsAreMasked(t *testing.T) {
 	t.Parallel()
 	plain := errors.New("two\nlines")

@@ -115,8 +115,8 @@ func New(cfg Config) *Transport {
 	return &Transport{cfg: cfg, http: &own}
 }
 
-// WithCredentials returns a Transport for another account. It shares the connections of t, but not what t has learned
-// about quotas, outages and the server's clock.
+// WithCredentials returns a Transport for another account. Both Transports share connections. They do not share
+// information about quotas, outages and the server's clock.
 func (t *Transport) WithCredentials(
 	credentials func(ctx context.Context, stale signer.Credentials) (key signer.Credentials, warning, err error),
 ) *Transport {
