@@ -893,8 +893,8 @@ func TestRandomInterruption(t *testing.T) {
 				time.Sleep(time.Second)
 				for _, s := range servers {
 					for _, begun := range s.times {
-						// If a loop over Merge is to end with break, pages may be fetched until the current iteration
-						// ends.
+						// In a loop over Merge that ends with break, the current iteration continues after the
+						// interruption. Therefore, another page may be fetched.
 						if begun.After(at) && how != "Merge break" {
 							t.Errorf("fetch %v after the end", begun.Sub(at))
 						}

@@ -62,7 +62,7 @@ type Signed struct {
 type Credentials struct {
 	AccessKeyID     string // the id of the access key; required
 	AccessKeySecret string // the secret, which is never sent; required
-	SecurityToken   string // the token of temporary (STS) credentials; "" for a permanent key
+	SecurityToken   string // the security token of a temporary key; "" for a permanent key
 }
 
 // String returns a description that shows which fields are set, without secrets.

@@ -55,13 +55,13 @@ type pageColumn struct {
 // pageChart describes a chart. Groups are in display order.
 type pageChart struct {
 	Title  string   `json:"title"`
-	Of     int      `json:"of"` // index into pageRow.Groups
+	Of     int      `json:"of"` // index of the chart's groups in pageRow.Groups
 	Groups []string `json:"groups"`
 }
 
 type pageRow struct {
 	Cells  []any    `json:"cells"`
-	Groups []string `json:"groups"` // the row's group in each section, or ""
+	Groups []string `json:"groups"` // the instance's group in each section, or ""
 	CPU    int      `json:"cpu"`
 	Memory int      `json:"memory"` // MiB
 	GPUs   int      `json:"gpus"`

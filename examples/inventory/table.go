@@ -26,7 +26,7 @@ func (r *tableRenderer) add(i ecs.Instance) error {
 	return nil
 }
 
-const gap = "  " // between columns
+const gap = "  " // the space between two columns
 
 func (r *tableRenderer) end([]error) error {
 	if len(r.rows) == 0 {

@@ -29,7 +29,7 @@ type discovery struct {
 	metrics    *metrics
 
 	started time.Time
-	ready   atomic.Bool // the list can be served
+	ready   atomic.Bool // whether the list of targets can be served
 
 	rendering sync.Mutex
 	list      rendered

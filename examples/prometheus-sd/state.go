@@ -101,7 +101,7 @@ func (d *discovery) saveRegularly(ctx context.Context) {
 		case <-ctx.Done():
 		}
 		if !d.isReady() {
-			continue // do not overwrite the saved instances yet
+			continue // keep the file from the earlier run until the list is ready
 		}
 		if err := save(d.stateFile, d.filters, d.fleet()); err != nil {
 			d.log.Warn("cannot save the instances", "error", err)

@@ -54,7 +54,7 @@ func newInstances(kind string, n int) ([][]byte, error) {
 // value returns the value that replaces the placeholder ${name} in instance i.
 func value(i int, name string) string {
 	kind, _, _ := strings.Cut(name, ":")
-	if kind == "shared" { // groups of 25 instances share the value
+	if kind == "shared" { // there are only 25 different values
 		i %= 25
 	}
 	r := random(i, name)

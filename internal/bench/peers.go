@@ -172,7 +172,7 @@ func largeRequest() requestPair {
 	}
 	w.ours.InstanceIDs, w.ours.MaxResults = ids, pageSize
 	w.old = func(r *old.DescribeInstancesRequest) {
-		list, err := json.Marshal(ids) // the old SDK expects this parameter as JSON
+		list, err := json.Marshal(ids) // in the old SDK, this parameter is a string with a JSON array
 		if err != nil {
 			panic(err)
 		}

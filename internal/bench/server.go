@@ -24,7 +24,7 @@ import (
 
 // setup describes the instances that the benchmark server simulates, and how the server responds.
 type setup struct {
-	Kind      string // kind of page
+	Kind      string // name of the template for the instances, such as "full"
 	Fleet     int    // number of instances
 	Latency   time.Duration
 	Exclusive bool // whether the bounds of creation times are exclusive
@@ -184,7 +184,7 @@ func newAPI(s setup, templates []template) *api {
 	period := int64(lastCreated.Sub(firstCreated))
 	for len(a.bursts) < s.Fleet {
 		at := firstCreated.Add(time.Duration(rng.Int64N(period))).Truncate(time.Minute)
-		for range min(1+rng.IntN(1+rng.IntN(450)), s.Fleet-len(a.bursts)) { // most bursts are small
+		for range min(1+rng.IntN(1+rng.IntN(450)), s.Fleet-len(a.bursts)) { // the nested IntN makes most bursts small
 			a.bursts = append(a.bursts, at)
 		}
 	}
@@ -256,7 +256,7 @@ func (a *api) answer(b []byte, q url.Values) ([]byte, error) {
 		if first+size < end {
 			token = tokenOf(first + size)
 		}
-	} else { // page mode
+	} else { // the request has a page number instead of a token
 		total = end - first
 		first += (number - 1) * size
 	}

@@ -576,7 +576,7 @@ func (b *bench) imports(ctx context.Context) error {
 				"cpu":     (state.UserTime() + state.SystemTime()).Seconds(),
 				"peak":    largestProcess(state),
 				"size":    float64(file.Size()),
-				"modules": float64(len(info.Deps) - 1), // without the SDK's own module
+				"modules": float64(len(info.Deps) - 1), // the SDK's own module does not count
 			} {
 				f[p][what] = append(f[p][what], figure)
 			}
@@ -631,7 +631,7 @@ func (b *bench) growth(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
-			all = append(make([]ecs.Instance, 0, len(all)), all...) // without unused capacity
+			all = append(make([]ecs.Instance, 0, len(all)), all...) // copy the slice to remove unused capacity
 			settle()
 			kept[n] = append(kept[n], (liveHeap()-before)/float64(n))
 			runtime.KeepAlive(all)

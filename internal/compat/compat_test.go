@@ -303,7 +303,7 @@ func TestErrors(t *testing.T) {
 		set    func(*vendor.DescribeInstancesRequest)
 		status int
 		code   string
-		advice string // advice that the vendor's client adds
+		advice string // part of the advice in the error; "" if there is none
 	}{
 		{"dry run", own, "cn-hangzhou", func(r *vendor.DescribeInstancesRequest) { r.DryRun = requests.NewBoolean(true) }, 400, "DryRunOperation", ""},
 		{"dry run with a token", temporary, "cn-hangzhou", func(r *vendor.DescribeInstancesRequest) { r.DryRun = requests.NewBoolean(true) }, 400, "DryRunOperation", ""},

@@ -39,7 +39,7 @@ type cacheState struct {
 	mu           sync.Mutex
 	current      *refresh           // the refresh in progress, or nil
 	started      int                // number of refreshes started so far
-	stored       int                // the number of the refresh that returned lastValid
+	stored       int                // number of the refresh that returned lastValid
 	hung         int                // number of abandoned refreshes that are still running
 	lastValid    signer.Credentials // zero if there is none
 	rejected     signer.Credentials // the key that the API rejected most recently
@@ -56,7 +56,7 @@ type refresh struct {
 	cancel    context.CancelFunc
 	callers   int           // the number of callers that are waiting for the refresh
 	cancelled bool          // whether the refresh was canceled because all its callers stopped waiting
-	done      chan struct{} // closed when key and err are set
+	done      chan struct{} // closed after key and err have been set
 	key       signer.Credentials
 	err       error
 }

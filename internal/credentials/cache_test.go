@@ -191,7 +191,7 @@ func TestCacheTimeline(t *testing.T) {
 			},
 			calls: 3,
 		},
-		"takes 6 s, and callers 3 s": { // the second refresh is not canceled
+		"takes 6 s, and callers 3 s": { // the second refresh is not canceled, so it returns a key
 			provide: func(ctx context.Context, n int, _ time.Duration) (signer.Credentials, error) {
 				return keyOf(n), sleep(ctx, 6*time.Second)
 			},

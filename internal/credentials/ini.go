@@ -32,7 +32,7 @@ func (s *system) iniProfileKey(ctx context.Context) (foundKey, error) {
 		return foundKey{}, notConfigured("%s has no section %s", show(path), show(name))
 	}
 	key, err := s.iniSectionKey(ctx, section)
-	if err != nil { // a missing key or role is an error if the section exists
+	if err != nil { // the section exists, so a missing key or role is an error
 		return foundKey{}, fmt.Errorf("section %s in %s: %s", show(name), show(path), err.Error())
 	}
 	return key, nil

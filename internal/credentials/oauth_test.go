@@ -184,7 +184,7 @@ func TestLoginIsNotRefreshedInVain(t *testing.T) {
 			if readErr != nil {
 				t.Fatal(readErr)
 			}
-			if c.text == "" { // either the refresh succeeds and the file remains valid, or nothing has changed
+			if c.text == "" { // the refresh token may be used only if the new login is stored
 				if (err == nil) != (server.n == 1) || (err == nil) == (string(data) == c.content) {
 					t.Errorf("%v; %d refreshes\n%s", err, server.n, data)
 				}

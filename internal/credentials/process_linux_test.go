@@ -242,7 +242,7 @@ func makeCertificate(t *testing.T) (certificate tls.Certificate, file string) {
 // processCase is a configuration of a key in files and environment variables. Words such as SECRET, HOME and PLAIN
 // stand for the test's secrets, the home directory and a server's URL.
 type processCase struct {
-	profile string            // members of profile p in ~/.aliyun/config.json
+	profile string            // the JSON of profile p in ~/.aliyun/config.json
 	files   map[string]string // contents of files by their path in the home directory
 	env     []string
 	fixed   bool // the key is found even if the servers misbehave, because no server is used

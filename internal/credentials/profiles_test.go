@@ -129,7 +129,7 @@ func TestProfileDefaults(t *testing.T) {
 		}
 		return httpmock.NewJsonResponse(200, stsKey(1))
 	})
-	w.config(`{"profiles":[{"name":"other","mode":"AK"},{"name":"default","mode":"OIDC"}]}`) // there is no current profile
+	w.config(`{"profiles":[{"name":"other","mode":"AK"},{"name":"default","mode":"OIDC"}]}`) // the profile "default" is used
 	if key, err := newProfile(w.system, "").Credentials(t.Context()); key != keyOf(1) || err != nil {
 		t.Errorf("%q, %v", key.AccessKeyID, err)
 	}

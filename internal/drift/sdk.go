@@ -44,7 +44,7 @@ var schemas = []struct {
 	}},
 	{"the ListTagResources request", "package/dist/models/ListTagResourcesRequest.js", func() schema {
 		s := request(reflect.TypeFor[ecs.ListTagResourcesRequest]())
-		s["RegionId"] = "string" // set by the client
+		s["RegionId"] = "string" // the client sets this parameter
 		return s
 	}},
 	{"the ListTagResources response", "package/dist/models/ListTagResourcesResponseBody.js", func() schema {

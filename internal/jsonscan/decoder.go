@@ -52,11 +52,11 @@ type Decoder struct {
 
 	textBuffer     strings.Builder // buffer for the strings read by the current call of ReadRoot
 	textSize       int             // total length of the strings in the previous buffers
-	nextBufferSize int             // minimum size of the next buffer
+	nextBufferSize int             // minimum size, in bytes, of the next textBuffer
 
 	lists        []string // unused rest of the array for string lists
 	listSize     int      // total length of the string lists read by the current call of ReadRoot
-	nextArrayLen int      // minimum length of the next array
+	nextArrayLen int      // minimum length of the next array for string lists
 
 	extra    []Extra
 	problems []Problem

@@ -146,7 +146,7 @@ func TestAgainstEncodingJSON(t *testing.T) {
 		check(t, []byte{'"', '\\', byte(c), '"'})
 		check(t, []byte{'"', '\\', 'u', '0', '0', 'a', byte(c), '"'})
 	}
-	for n := range 40 { // truncates the document at every position
+	for n := range 40 { // truncate the document at every position
 		check(t, []byte(`{"a":[1,"b\u00e9",null],"c":{"d":-1.5e3}}`)[:n])
 	}
 }

@@ -118,7 +118,7 @@ func (d *Decoder) readInteger(i, bits int) (v int64, end int) {
 		end++
 	}
 	if c := d.At(end); (c == ',' || c == '}') && end > i && (end == i+1 || d.Data[i] != '0') {
-		return v, end // the usual case
+		return v, end // usually, the number is short and has no quotes, sign, fraction or exponent
 	}
 	b, end := d.number(i, errNotInteger)
 	if len(b) == 0 {

@@ -18,7 +18,7 @@ import (
 // Otherwise, it wraps only well-known errors from the chain of err, such as the errors of package context.
 func (r *Redactor) Error(err error) (safe error) {
 	defer func() {
-		if recover() != nil { // for instance, because err contains a nil pointer
+		if recover() != nil { // a method of err may panic, for example because of a nil pointer
 			safe = &redactedError{text: fmt.Sprintf("an error of type %T that cannot be printed", err)}
 		}
 	}()

@@ -59,7 +59,7 @@ type Control struct {
 	limiting bool      // the caller at the front of the queue is waiting for its limiter
 
 	recentSends float64   // number of recently sent requests; older requests count less (see rateSpan)
-	lastSend    time.Time // when the most recent ticket was issued
+	lastSend    time.Time // when the most recent request was admitted
 
 	paced          bool      // a rate has been learned, so the state is paced or closed
 	rateAtThrottle float64   // requests per second at the most recent throttled response
@@ -130,7 +130,7 @@ func (c *Control) startProbing(now time.Time, retryAfter time.Duration) {
 			used = min(used, c.regrownRate(now))
 		}
 		c.closed, c.paced, c.rateAtThrottle = true, true, used
-		c.probeBackoff = max(minProbeBackoff, interval(used)) // do not exceed the throttled rate
+		c.probeBackoff = max(minProbeBackoff, interval(used)) // do not probe faster than the throttled rate
 		c.seq++
 		c.closedAtSeq = c.seq
 	}

@@ -147,7 +147,7 @@ func TestThrottleLoad(t *testing.T) {
 	for _, tt := range []struct {
 		name                    string
 		clients, workers, calls int // workers and calls are per client
-		attempts                int // 0 means 12
+		attempts                int // maximum number of attempts of a call; 0 means 12
 		limit                   time.Duration
 		server                  func(start time.Time) func(time.Time) (bool, time.Duration)
 		phases                  bool
@@ -393,17 +393,17 @@ func TestThrottleWaitTooLong(t *testing.T) {
 		{name: "deadline", want: ErrPastDeadline, admit: within(time.Second), hint: time.Minute},
 		{name: "limit", want: ErrWaitedTooLong, admit: limit(time.Second), hint: time.Minute},
 		{name: "known_later", want: ErrWaitedTooLong, admit: limit(5 * time.Second), hint: time.Second, after: time.Second + serviceTime, setup: func(t *testing.T, th *Control) {
-			go func() { // this request tests the quota and is ahead of the call in the queue
+			go func() { // a probe that is ahead of the call in the queue
 				k := mustAdmit(t, th)
 				time.Sleep(serviceTime)
 				th.Report(k, Throttled, time.Minute)
 			}()
 			synctest.Wait()
-			go func() { _, _ = th.Admit(t.Context(), 0, nil) }() // another caller, which can wait long enough
+			go func() { _, _ = th.Admit(t.Context(), 0, nil) }() // another caller, whose wait is not limited
 			synctest.Wait()
 		}},
 		{name: "never_known", want: ErrWaitedTooLong, admit: limit(5 * time.Second), hint: time.Second, after: 5 * time.Second, setup: func(t *testing.T, th *Control) {
-			go mustAdmit(t, th) // this request tests the quota and never receives a response
+			go mustAdmit(t, th) // a probe that never receives a response
 			synctest.Wait()
 		}},
 		{name: "limit_over", want: ErrWaitedTooLong, admit: limit(1), hint: time.Second},
@@ -515,7 +515,7 @@ func TestThrottleProbes(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name string
-		play func(t *testing.T, th *Control, probe Ticket) // what happens while the first probe is in flight
+		play func(t *testing.T, th *Control, probe Ticket) // reports outcomes while the first probe is in flight
 		want time.Duration                                 // time until the next request is sent
 	}{
 		{"one_at_a_time", func(t *testing.T, th *Control, probe Ticket) {

@@ -48,7 +48,7 @@ func (s *callState) notAdmitted(ctx context.Context, err error) attemptResult {
 		return res
 	case limiterErr != nil:
 		return s.contextResult(ctx)
-	case ctx.Err() != nil: // the context is done, so ignore err
+	case ctx.Err() != nil: // the context's error takes precedence over err
 		res := s.contextResult(ctx)
 		res.err, res.class = fmt.Errorf("throttled while waiting for quota: %w", res.err), res.class|Throttled
 		return res

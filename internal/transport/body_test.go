@@ -44,7 +44,7 @@ func TestReadBody(t *testing.T) {
 	broken := errors.New("broken")
 	for name, c := range map[string]struct {
 		body   io.Reader
-		length int64 // the declared length, or -1 if unknown
+		length int64 // Content-Length, or -1 if unknown
 		limit  int
 		err    error
 		want   int // number of bytes read, or -1 if any number is allowed

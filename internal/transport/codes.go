@@ -10,7 +10,7 @@ var codeRules = []struct {
 	advice   string
 }{
 	{"Throttling*", Throttled, ""},
-	{"DryRunOperation", 0, ""}, // the dry run succeeded
+	{"DryRunOperation", 0, ""}, // this code means that a dry run succeeded
 
 	// Service failures.
 	{"InternalError* ServiceUnavailable* UnknownError RequestTimeout InnerServiceFailed NodeControllerUnavailable", transient, ""},

@@ -55,7 +55,7 @@ func (l *outageLoad) run(t *testing.T) (complete int) {
 		wg.Go(func() {
 			time.Sleep(time.Duration(w) * time.Millisecond)
 			if l.pages == 1 {
-				time.Sleep(outageStart) // a single call starts when the outage starts
+				time.Sleep(outageStart) // a worker's only call starts when the outage starts
 			}
 			for range l.pages {
 				c := call()

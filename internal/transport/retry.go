@@ -153,7 +153,7 @@ func (s *callState) retryFault(res *attemptResult) (retry, bool) {
 	default: // a wait requested by the server may exceed a default limit
 		r.giveUp = r.earliest.Add(p.MaxDelay)
 	}
-	if r.earliest.After(r.giveUp) { // make the last attempt at the time limit
+	if r.earliest.After(r.giveUp) { // make the last attempt exactly at the time limit
 		r.earliest = r.giveUp
 	}
 	return r, true

@@ -38,7 +38,7 @@ var (
 // The zero value has a full budget. An outage is safe for concurrent use.
 type outage struct {
 	mu      sync.Mutex
-	spent   float64 // the used part of retryBudget
+	spent   float64 // how much of retryBudget has been used
 	down    bool
 	probes  int       // probes sent since the last response
 	probeAt time.Time // when the next probe may be sent, if the service is down
