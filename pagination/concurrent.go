@@ -22,8 +22,8 @@ import (
 //		return err
 //	}
 type Stream[T any] struct {
-	// C receives the items in order. It is closed when the iterator ends or yields an error, when the context is
-	// done, and by Stop.
+	// C receives the items in the order of the iterator. It is closed when the iterator ends or yields an error, when
+	// the context is done, and by Stop.
 	C <-chan T
 
 	stop  func()

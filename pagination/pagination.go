@@ -100,8 +100,8 @@ func Pages[T any](ctx context.Context, fetch Fetch[T]) iter.Seq2[Page[T], error]
 	}
 }
 
-// Items returns an iterator over the items of pages, in order. An error ends the iterator. The next page is fetched
-// after all items of the current page have been yielded. To fetch it earlier, use [NewStream].
+// Items returns an iterator over the items of all pages, page by page. An error ends the iterator. The next page is
+// fetched after all items of the current page have been yielded. To fetch it earlier, use [NewStream].
 func Items[T any](pages iter.Seq2[Page[T], error]) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		for page, err := range pages {

@@ -65,8 +65,8 @@ func (d *discovery) hasSaved() bool {
 	return len(d.saved) > 0
 }
 
-// unconfirmed returns the saved instances of regions that have not been listed yet. It discards the other saved
-// instances.
+// unconfirmed returns the saved instances of regions that have not been listed yet. It removes all other saved
+// instances from d.saved.
 func (d *discovery) unconfirmed() fleet {
 	places, _ := d.status()
 	d.mu.Lock()

@@ -240,8 +240,8 @@ func checkText(t *testing.T, err error) {
 	}
 }
 
-// TestChainFindsNothing checks the error if no credentials source is configured. The error must begin with advice and
-// list the reason for each source.
+// TestChainFindsNothing checks the error if no credentials source is configured. The error must begin with advice,
+// followed by the reason why each source has no key.
 func TestChainFindsNothing(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -352,7 +352,8 @@ func TestRefusedLogin(t *testing.T) {
 	}
 }
 
-// TestReplaceLoginKeepsUnusualFiles checks that replaceLogin returns an error if it cannot replace exactly the login.
+// TestReplaceLoginKeepsUnusualFiles checks that replaceLogin returns an error if it would also change other parts of
+// the file.
 func TestReplaceLoginKeepsUnusualFiles(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ content, access string }{

@@ -38,7 +38,8 @@ type childCase struct {
 	Result  string   // path of the file to which the child process writes the outcome
 }
 
-// TestMain runs the tests, or, in a child process of TestProcesses, the searches in the file CREDENTIALS_TEST_CASES.
+// TestMain runs the tests. In a child process of TestProcesses, TestMain instead runs the searches that are listed in
+// the file named by CREDENTIALS_TEST_CASES.
 func TestMain(m *testing.M) {
 	file := os.Getenv("CREDENTIALS_TEST_CASES")
 	if file == "" {
@@ -195,7 +196,7 @@ func startServers(t *testing.T, misbehavior string) *servers {
 	return s
 }
 
-// tunnel handles a CONNECT request by connecting to address, whatever host is requested.
+// tunnel handles a CONNECT request. It connects the client to address instead of the requested host.
 func tunnel(w http.ResponseWriter, r *http.Request, address string) {
 	if r.Method != http.MethodConnect {
 		http.Error(w, "only CONNECT", http.StatusMethodNotAllowed)

@@ -135,7 +135,7 @@ func TestProfileDefaults(t *testing.T) {
 	}
 }
 
-// TestInferMode checks the mode of profiles that do not specify one.
+// TestInferMode checks which mode is inferred for a profile that does not specify a mode.
 func TestInferMode(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -167,7 +167,7 @@ func TestInferMode(t *testing.T) {
 	}
 }
 
-// TestSourceProfiles checks the maximum length of a chain of source profiles.
+// TestSourceProfiles checks that a chain of source profiles may contain at most maxSources profiles.
 func TestSourceProfiles(t *testing.T) {
 	t.Parallel()
 	for length, ok := range map[int]bool{maxSources: true, maxSources + 1: false} {

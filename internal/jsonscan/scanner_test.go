@@ -18,7 +18,7 @@ func scan(data []byte) (*Scanner, error) {
 	return s, s.End(s.Skip(s.SkipSpace(0)))
 }
 
-// tree returns the value at position i in the form that encoding/json returns for an any with UseNumber.
+// tree decodes the value at position i to the Go types that encoding/json uses, with json.Number for numbers.
 func tree(t *testing.T, s *Scanner, i int) (v any, end int) {
 	t.Helper()
 	switch c := s.At(i); c {

@@ -32,7 +32,7 @@ func TestNoMoreThanTheLimitIsRead(t *testing.T) {
 			}{body, func() error { closed = true; return nil }}
 			return resp, nil
 		}, func(cfg *Config) { cfg.Retry.MaxAttempts = 1 })
-		// The last Read may fill the rest of a reused buffer.
+		// The last Read may exceed the limit, because it may fill the rest of a reused buffer.
 		if _, err := g.Do(t.Context(), call()); err == nil || read < c.most || read > c.most+maxKeptSize || !closed {
 			t.Errorf("status %d, Content-Length %d: %d bytes read, closed %v, error %v", c.status, c.length, read, closed, err)
 		}

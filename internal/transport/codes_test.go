@@ -70,7 +70,8 @@ func TestDocumentedCodes(t *testing.T) {
 	}
 }
 
-// TestCodeFamilies checks the class of documented error codes with patterns that are independent of codeRules.
+// TestCodeFamilies compares the class of each documented error code with the class that the test derives from its own
+// patterns.
 func TestCodeFamilies(t *testing.T) {
 	t.Parallel()
 	families := []struct {
@@ -108,7 +109,8 @@ func TestCodeFamilies(t *testing.T) {
 	t.Logf("codes by family: %d", counts)
 }
 
-// TestUnknownCodes checks the class of unknown error codes.
+// TestUnknownCodes checks the class of unknown error codes, which depends on the status and on the other arguments of
+// Classify.
 func TestUnknownCodes(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {

@@ -35,7 +35,7 @@ func TestTextsAreShort(t *testing.T) {
 	}
 }
 
-// TestProblems checks how failures without a response are classified and which of them are retried.
+// TestProblems checks how the transport classifies each type of network error, and whether it retries the request.
 func TestProblems(t *testing.T) {
 	t.Parallel()
 	dial := func(err error) error { return &net.OpError{Op: "dial", Net: "tcp", Err: err} }
