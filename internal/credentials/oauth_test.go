@@ -352,8 +352,8 @@ func TestRefusedLogin(t *testing.T) {
 	}
 }
 
-// TestReplaceLoginKeepsUnusualFiles checks that replaceLogin returns an error if it would also change other parts of
-// the file.
+// TestReplaceLoginKeepsUnusualFiles checks that replaceLogin returns errLayout if it cannot replace the login without
+// other changes.
 func TestReplaceLoginKeepsUnusualFiles(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ content, access string }{

@@ -109,8 +109,8 @@ func TestCodeFamilies(t *testing.T) {
 	t.Logf("codes by family: %d", counts)
 }
 
-// TestUnknownCodes checks the class of unknown error codes, which depends on the status and on the other arguments of
-// Classify.
+// TestUnknownCodes checks that the status and the arguments accessDenied and readOnly affect the class only if the
+// error code is unknown.
 func TestUnknownCodes(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
