@@ -76,7 +76,7 @@ func main() {
 // program contains the inputs and outputs of the program, which tests replace.
 type program struct {
 	stdout, stderr io.Writer
-	environ        []string // "name=value"
+	environ        []string // environment variables in the form "name=value"
 	connect        selection.Connect
 }
 

@@ -3,7 +3,7 @@ package main
 import (
 	"cmp"
 	"crypto/sha256"
-	_ "embed" // for the files of the page
+	_ "embed" // the package embeds the files of the HTML page
 	"encoding/base64"
 	"encoding/json"
 	"html/template"
