@@ -22,8 +22,8 @@ import (
 //		return err
 //	}
 type Stream[T any] struct {
-	// C receives the items in order. It is closed when the iterator ends or yields an error, when the context is
-	// done, and by Stop.
+	// C receives the items in the order of the iterator. It is closed when the iterator ends or yields an error, when
+	// the context is done, and by Stop.
 	C <-chan T
 
 	stop  func()
@@ -57,12 +57,12 @@ func NewStream[T any](ctx context.Context, buffer int, run func(context.Context)
 	// Create a separate error for each stream, so that an error of another stream is not mistaken for it.
 	errStopped := fmt.Errorf("pagination: stopped by the consumer: %w", context.Canceled)
 	s.stop = func() {
-		if ctx.Err() == nil { // run has ended by itself
+		if ctx.Err() == nil { // if ctx is done, the stream must end with the error of ctx
 			cancel(errStopped)
 		}
 	}
 	go func() {
-		defer close(items) // deferred first, so that it runs last: a consumer may then call Err
+		defer close(items) // deferred first, so that it runs last: after C is closed, a consumer may call Err
 		defer close(s.done)
 		defer cancel(nil)
 		catchPanic(func() {
@@ -75,9 +75,9 @@ func NewStream[T any](ctx context.Context, buffer int, run func(context.Context)
 	return s
 }
 
-// sendAll sends the items that run yields until run ends or yields an error, or until ctx is done. It calls run even if
-// ctx is already done, so that run can report an invalid request. After ctx is done, sendAll discards the remaining
-// items of a page and waits for the error of run.
+// sendAll sends the items of run to the channel, until run ends, run yields an error or ctx is done. It calls run even
+// if ctx is already done, so that run can report an invalid request. After ctx is done, sendAll discards up to
+// cap(items)+1 items while it waits for run to yield an error.
 func sendAll[T any](ctx context.Context, items chan<- T, run func(context.Context) iter.Seq2[T, error]) error {
 	discarded := 0
 	for item, err := range run(ctx) {
@@ -147,7 +147,7 @@ func Merge[T any](ctx context.Context, limit int, runs ...func(context.Context) 
 		results, crashed := startAll(ctx, cancel, limit, runs)
 		defer func() { // deferred, because the loop's body may panic
 			cancel()
-			for range results { // until all workers have returned
+			for range results { // wait until all workers have returned
 			}
 			if err := crashed(); err != nil {
 				panic(err)
@@ -172,14 +172,15 @@ func Merge[T any](ctx context.Context, limit int, runs ...func(context.Context) 
 	}
 }
 
-// result is an item or an error that a function passed to Merge has yielded.
+// result is an item, or an error, that one of the functions passed to Merge has yielded.
 type result[T any] struct {
 	item T
 	err  error
 }
 
-// startAll executes runs with limit workers and sends their items and errors to the channel results, which it closes at
-// the end. If a run panics, startAll calls cancel, and the function crashed returns an error that describes the panic.
+// startAll calls the functions in runs from limit goroutines. It sends the items and errors to the channel results and
+// closes the channel after all functions have ended. If a function panics, startAll calls cancel. Once results is
+// closed, crashed returns an error that describes the first panic, or nil.
 func startAll[T any](
 	ctx context.Context, cancel func(), limit int, runs []func(context.Context) iter.Seq2[T, error],
 ) (results <-chan result[T], crashed func() error) {
@@ -229,8 +230,8 @@ func send[V any](ctx context.Context, ch chan<- V, v V) bool {
 	}
 }
 
-// catchPanic calls f. If f panics or calls runtime.Goexit, catchPanic calls crashed with an error that contains the
-// stack trace.
+// catchPanic calls f. If f panics or calls runtime.Goexit, catchPanic passes an error to crashed. The error for a panic
+// contains the stack trace.
 func catchPanic(f func(), crashed func(error)) {
 	returned := false
 	defer func() {

@@ -18,7 +18,8 @@ import (
 	"github.com/aliyun-ecs/sdk-go/pagination"
 )
 
-// These tests use package synctest, which detects goroutines that stay blocked and makes waiting take no real time.
+// The tests in this file use package synctest. It detects goroutines that stay blocked, and its virtual clock makes
+// waiting take no real time.
 
 // collectStream receives all items of a stream and returns them with the stream's error.
 func collectStream(ctx context.Context, buffer int, r run) (items []int, errs []error) {
@@ -38,7 +39,8 @@ func stopped[T any](s *pagination.Stream[T]) error {
 	return s.Err()
 }
 
-// sequence returns a run that ignores its context and yields n consecutive items, beginning with from.
+// sequence returns a function that yields n consecutive integers, beginning with from. The function ignores its
+// context.
 func sequence(from, n int) run {
 	return func(context.Context) iter.Seq2[int, error] {
 		return func(yield func(int, error) bool) {
@@ -51,7 +53,7 @@ func sequence(from, n int) run {
 	}
 }
 
-// failing returns a run that yields err together with an item, which the consumer must ignore.
+// failing returns a function that yields an item and err together. Consumers must ignore the item.
 func failing(err error) run {
 	return func(context.Context) iter.Seq2[int, error] {
 		return func(yield func(int, error) bool) { yield(7, err) }
@@ -96,7 +98,7 @@ func TestStreamStop(t *testing.T) {
 func TestStreamErr(t *testing.T) {
 	t.Parallel()
 	bothErr := fmt.Errorf("%w: %w", errServer, context.Canceled)
-	// untilCanceled returns a run that yields item 1, waits until it is canceled, and then yields err.
+	// untilCanceled returns a function that yields item 1, waits until its context is canceled, and then yields err.
 	untilCanceled := func(err error) run {
 		return func(ctx context.Context) iter.Seq2[int, error] {
 			return func(yield func(int, error) bool) {
@@ -178,8 +180,8 @@ func TestStreamErr(t *testing.T) {
 	}
 }
 
-// TestStreamNested checks that the inner of two nested streams does not appear to be complete if the outer stream is
-// stopped.
+// TestStreamNested checks a stream whose function reads another stream. If the outer stream is stopped, the inner
+// stream must report an error, because its listing is not complete.
 func TestStreamNested(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -205,8 +207,8 @@ func TestStreamNested(t *testing.T) {
 	})
 }
 
-// TestStreamStoppedAtOnce checks that an error that does not depend on the context is returned even if the stream is
-// stopped immediately.
+// TestStreamStoppedAtOnce stops streams immediately after the start. Err must still return errors that have nothing to
+// do with stopping, such as an error of the server.
 func TestStreamStoppedAtOnce(t *testing.T) {
 	t.Parallel()
 	for range 50 {
@@ -264,7 +266,7 @@ func TestStreamCanceled(t *testing.T) {
 			cancel()
 			for range stream.C {
 			}
-			if produced > 3 { // the item that was received, and two discarded items
+			if produced > 3 { // one item was received and two were discarded
 				t.Errorf("%d items produced, want at most 3", produced)
 			}
 		})
@@ -280,7 +282,8 @@ func TestStreamCanceled(t *testing.T) {
 	})
 }
 
-// TestStreamCanceledBetweenPages checks that a run that is canceled between two pages can still yield its own error.
+// TestStreamCanceledBetweenPages checks that Err returns the function's own error if the function yields an error
+// because it was canceled between two pages.
 func TestStreamCanceledBetweenPages(t *testing.T) {
 	t.Parallel()
 	for range 50 {
@@ -309,14 +312,15 @@ func TestStreamCanceledBetweenPages(t *testing.T) {
 	}
 }
 
-// TestCanceledRunStops checks that yield returns false soon after the context is done.
+// TestCanceledRunStops checks how many items a function can yield after its context is done, before yield returns
+// false.
 func TestCanceledRunStops(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
-		most int // maximum number of items that the run produces
+		most int // maximum number of items that the function produces
 		list func(*testing.T, context.Context, run)
 	}{
-		"Stream": {3 + 101, func(_ *testing.T, ctx context.Context, r run) { // the rest of a page of 101 items is discarded
+		"Stream": {3 + 101, func(_ *testing.T, ctx context.Context, r run) { // including a page of 101 discarded items
 			stream := pagination.NewStream(ctx, 100, r)
 			for range stream.C {
 			}
@@ -427,7 +431,8 @@ func TestStreamPrefetchesOnePage(t *testing.T) {
 	})
 }
 
-// TestPanics checks that a panic in run reaches the consumer together with its stack trace.
+// TestPanics checks that a panic in a function passed to NewStream or Merge reaches the consumer, together with the
+// stack trace.
 func TestPanics(t *testing.T) {
 	t.Parallel()
 	explode := func(how func()) run {
@@ -517,8 +522,8 @@ func TestPanics(t *testing.T) {
 	})
 }
 
-// TestMerge checks that Merge yields the items of every run in order, and that at most limit runs are active at the
-// same time.
+// TestMerge checks that Merge yields the items of each function in their order, and that at most limit functions are
+// active at the same time.
 func TestMerge(t *testing.T) {
 	t.Parallel()
 	for runs := range 6 {
@@ -536,7 +541,7 @@ func TestMerge(t *testing.T) {
 							defer active.Add(-1)
 							for old := most.Load(); now > old && !most.CompareAndSwap(old, now); old = most.Load() {
 							}
-							time.Sleep(time.Second) // waits until the maximum number of runs has started
+							time.Sleep(time.Second) // wait until the maximum number of functions has started
 							for item, err := range sequence(i*100, 10*i)(ctx) {
 								if !yield(item, err) {
 									return
@@ -571,7 +576,8 @@ func TestMerge(t *testing.T) {
 	}
 }
 
-// TestMergeCopiesRuns checks that the caller may modify the slice of runs after calling Merge.
+// TestMergeCopiesRuns checks that Merge copies its list of functions, so that the caller may modify the list
+// afterwards.
 func TestMergeCopiesRuns(t *testing.T) {
 	t.Parallel()
 	runs := []run{nil, sequence(0, 3), nil}
@@ -585,7 +591,7 @@ func TestMergeCopiesRuns(t *testing.T) {
 	wantErr(t, errs)
 }
 
-// TestMergeContinuesAfterErrors checks that an error from one run does not end the other runs.
+// TestMergeContinuesAfterErrors checks that the other functions continue after a function has yielded an error.
 func TestMergeContinuesAfterErrors(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -609,8 +615,8 @@ func TestMergeContinuesAfterErrors(t *testing.T) {
 	})
 }
 
-// TestMergeBreak checks that every run ends before a loop with break returns, and that no run is more than one item
-// ahead of the loop.
+// TestMergeBreak ends a loop over Merge with break. Afterwards, no function may be active, and each function may have
+// produced at most one item that the loop did not receive.
 func TestMergeBreak(t *testing.T) {
 	t.Parallel()
 	for take := range 20 {
@@ -648,8 +654,8 @@ func TestMergeBreak(t *testing.T) {
 	}
 }
 
-// TestMergeContext checks that a merge whose context is done yields the context's error exactly once, as the last
-// value.
+// TestMergeContext checks that Merge yields the context's error exactly once, as the last value, if the context is
+// done.
 func TestMergeContext(t *testing.T) {
 	t.Parallel()
 	for _, limit := range []int{0, 1, 3} {
@@ -694,7 +700,7 @@ func TestMergeContext(t *testing.T) {
 			})
 		}
 	}
-	for _, want := range []int64{0, 1} { // number of runs that are permitted to start
+	for _, want := range []int64{0, 1} { // number of functions that Merge may start
 		synctest.Test(t, func(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
@@ -714,7 +720,7 @@ func TestMergeContext(t *testing.T) {
 			}
 		})
 	}
-	synctest.Test(t, func(t *testing.T) { // the context is canceled while all runs are waiting
+	synctest.Test(t, func(t *testing.T) { // the context is canceled while all functions are waiting
 		ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
 		defer cancel()
 		start := time.Now()
@@ -739,7 +745,7 @@ func TestMergeOfNothing(t *testing.T) {
 	}
 }
 
-// TestRandomMerges checks that a merge of random listings yields exactly the items of these listings.
+// TestRandomMerges merges random listings and checks that every item of each listing is yielded exactly once.
 func TestRandomMerges(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(300) {
@@ -776,8 +782,8 @@ func TestRandomMerges(t *testing.T) {
 	}
 }
 
-// TestRandomInterruption interrupts listings at random moments. An incomplete listing must never appear to be complete,
-// and nothing may happen after the interruption.
+// TestRandomInterruption interrupts listings at random moments. An incomplete listing must not appear to be complete,
+// and no page may be fetched after the listing has ended.
 func TestRandomInterruption(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(400) {
@@ -789,7 +795,8 @@ func TestRandomInterruption(t *testing.T) {
 					}
 				}()
 				r := rand.New(rand.NewPCG(seed, 4))
-				// Servers and consumers act only at whole milliseconds, and interruptions happen in between.
+				// Servers and consumers act only at whole milliseconds, and the interruption happens between two
+				// milliseconds.
 				speed := r.IntN(4)
 				var servers []*server
 				var runs []run
@@ -886,7 +893,8 @@ func TestRandomInterruption(t *testing.T) {
 				time.Sleep(time.Second)
 				for _, s := range servers {
 					for _, begun := range s.times {
-						// After a break, the body of the loop may still be running.
+						// In a loop over Merge that ends with break, the current iteration continues after the
+						// interruption. Therefore, another page may be fetched.
 						if begun.After(at) && how != "Merge break" {
 							t.Errorf("fetch %v after the end", begun.Sub(at))
 						}

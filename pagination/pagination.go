@@ -43,7 +43,8 @@ var (
 	ErrEmptyPages = errors.New("pagination: the listing is not complete: the server sent too many consecutive pages without a new item")
 )
 
-// maxEmptyPages is the maximum number of consecutive empty pages. A service that filters after paging sends a few.
+// maxEmptyPages is the maximum number of consecutive empty pages. A few empty pages are normal for a service that
+// divides items into pages before it filters them.
 const maxEmptyPages = 100
 
 // Page is one page of a listing.
@@ -99,8 +100,8 @@ func Pages[T any](ctx context.Context, fetch Fetch[T]) iter.Seq2[Page[T], error]
 	}
 }
 
-// Items returns an iterator over the items of pages, in order. An error ends the iterator. The next page is fetched
-// after all items of the current page have been yielded. To fetch it earlier, use [NewStream].
+// Items returns an iterator over the items of all pages, page by page. An error ends the iterator. The next page is
+// fetched after all items of the current page have been yielded. To fetch it earlier, use [NewStream].
 func Items[T any](pages iter.Seq2[Page[T], error]) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		for page, err := range pages {

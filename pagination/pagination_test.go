@@ -26,14 +26,14 @@ var (
 	errCause  = errors.New("the user went away")
 )
 
-// server returns prepared pages, keyed by token, for one listing at a time.
+// server simulates a paged service. It returns prepared pages by their token. It does not support concurrent listings.
 type server struct {
 	pages   map[string]page
-	fail    map[string]error // errors to return, by token
+	fail    map[string]error // error to return instead of a page, by token
 	latency func() time.Duration
-	fetched []string    // tokens of the fetches, in order
-	times   []time.Time // start times of the fetches
-	served  []int       // items of the returned pages
+	fetched []string    // tokens of all requests, in the order of the requests
+	times   []time.Time // start times of all requests
+	served  []int       // items on all pages that were returned
 }
 
 func (s *server) fetch(ctx context.Context, token string) (page, error) {
@@ -420,7 +420,7 @@ func TestPagesContext(t *testing.T) {
 		if errs[0].Error() != "shutting down: context canceled" {
 			t.Errorf("text %q repeats itself", errs[0])
 		}
-		if errs[0] == cause { // see the comment in contextError
+		if errs[0] == cause { // contextError must wrap the cause, which may be an error of another listing
 			t.Error("the cause is not wrapped")
 		}
 	})
@@ -449,12 +449,12 @@ type script struct {
 }
 
 // randomScript returns a listing with a random number of pages and items, which may end with an error. Some items occur
-// twice, as when a list changes while it is read.
+// twice, as in a real service whose items change during a listing.
 func randomScript(r *rand.Rand, from int) script {
 	s := script{server: &server{pages: map[string]page{}, fail: map[string]error{}}}
 	tokens := []string{""}
 	n := 1 + r.IntN(12)
-	emptyFrom := -1 // index of the page from which on all pages are empty, or -1
+	emptyFrom := -1 // if not -1, every page from this index on is empty
 	if r.IntN(10) == 0 {
 		emptyFrom = r.IntN(n)
 		n += 90 + r.IntN(20)
@@ -536,7 +536,7 @@ func TestRandomListings(t *testing.T) {
 		items, errs = collect(t, pagination.Merge(t.Context(), int(seed%3), nil, s.run, nil), true)
 		s.check(t, "Merge", items, errs)
 
-		s = fresh() // uses all kinds of iterators together
+		s = fresh() // list the same pages with all kinds of iterators
 		items, errs = collectStream(t.Context(), 0, func(ctx context.Context) iter.Seq2[int, error] {
 			return pagination.Merge(ctx, 2, s.run)
 		})

@@ -9,13 +9,13 @@ import (
 	"time"
 )
 
-// param is a parameter of a query string, or a header.
+// param is a query parameter or a header field.
 type param struct{ name, value string }
 
 // queryOf returns params as an encoded query string.
 func queryOf(params url.Values) string { return string(encodeQuery(sorted(flatten(params, 0)))) }
 
-// flatten returns a list with one element for every value in params, and capacity for extra more elements.
+// flatten returns one element for every value in params. The returned slice has room for extra more elements.
 func flatten(params url.Values, extra int) []param {
 	list := make([]param, 0, len(params)+extra)
 	for name, values := range params {
@@ -53,7 +53,7 @@ func encodeQuery(list []param) []byte {
 }
 
 // appendEscaped appends text to b in percent-encoding. It encodes every byte except the unreserved characters of RFC
-// 3986. The functions of package net/url differ in the characters that they encode.
+// 3986. The functions of package net/url cannot be used, because they encode a different set of characters.
 func appendEscaped[T string | []byte](b []byte, text T) []byte {
 	const digits = "0123456789ABCDEF"
 	for _, c := range []byte(text) {

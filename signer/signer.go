@@ -62,7 +62,7 @@ type Signed struct {
 type Credentials struct {
 	AccessKeyID     string // the id of the access key; required
 	AccessKeySecret string // the secret, which is never sent; required
-	SecurityToken   string // the token of temporary (STS) credentials; "" for a permanent key
+	SecurityToken   string // the security token of a temporary key; "" for a permanent key
 }
 
 // String returns a description that shows which fields are set, without secrets.
@@ -126,8 +126,8 @@ func maskID(id string) string {
 // quote returns s as a JSON string. All characters of s must be printable ASCII.
 func quote(s string) []byte { return strconv.AppendQuote(nil, s) }
 
-// check returns an error if the request cannot be signed, or if its meaning would change. The error contains names, but
-// no values.
+// check returns an error if a required field is empty, if a header value of a V3 request contains a control character,
+// or if a parameter is not allowed. The error contains names, but no values.
 func check(r Request, c Credentials, v3 bool) error {
 	fields := [...]param{
 		{"Credentials.AccessKeySecret", c.AccessKeySecret},
@@ -176,7 +176,7 @@ func checkParams(params url.Values, v3 bool) error {
 		case len(values) > 1:
 			f = " has more than one value: use numbered names such as Name.1 and Name.2"
 		}
-		if f != "" && (fault == "" || n < name) { // maps have no order, so report the alphabetically first name
+		if f != "" && (fault == "" || n < name) { // report the alphabetically first name, because maps have no order
 			name, fault = n, f
 		}
 	}

@@ -95,7 +95,7 @@ func mustSign(t *testing.T, s Signer, r Request, c Credentials) Signed {
 	return signed
 }
 
-// valid returns a request with all fields set and temporary credentials.
+// valid returns a valid request and temporary credentials, with all fields set.
 func valid() (Request, Credentials) {
 	return Request{
 		Method: "POST", Host: "ecs.aliyuncs.com", Action: "DescribeInstances", Version: "2014-05-26",
@@ -113,8 +113,8 @@ func text(rnd *rand.Rand) string {
 	return s.String()
 }
 
-// TestSignRandomRequests signs random requests and verifies the signatures. A signature must change if and only if a
-// documented input changes.
+// TestSignRandomRequests signs random requests and verifies the signatures. It also changes every part of a request in
+// turn, and checks that the signature changes too.
 func TestSignRandomRequests(t *testing.T) {
 	t.Parallel()
 	for name, s := range signers {
@@ -143,7 +143,7 @@ func TestSignRandomRequests(t *testing.T) {
 					t.Fatal(err)
 				}
 				maps.DeleteFunc(sent, func(name string, _ []string) bool { return isOwn(name) || name == "Format" })
-				if !equalValues(sent, r.Params) { // this also means that different inputs have different queries
+				if !equalValues(sent, r.Params) { // the query contains all parameters unchanged
 					t.Errorf("query decodes to\n%v, want\n%v", sent, r.Params)
 				}
 
@@ -190,7 +190,8 @@ func TestSignRandomRequests(t *testing.T) {
 	}
 }
 
-// TestSignEdgeCases checks requests with missing or empty fields, and checks that returned headers do not share memory.
+// TestSignEdgeCases checks requests with missing or empty fields. It also checks that modifying the headers of one
+// result does not affect other results.
 func TestSignEdgeCases(t *testing.T) {
 	t.Parallel()
 	r, c := valid()
@@ -367,7 +368,7 @@ func TestSignErrors(t *testing.T) {
 	}
 }
 
-// TestRedactedStrings checks the strings that are printed in place of secrets.
+// TestRedactedStrings checks the strings that String, Format, LogValue and MarshalJSON return for values with secrets.
 func TestRedactedStrings(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -385,7 +386,7 @@ func TestRedactedStrings(t *testing.T) {
 	sameText(t, s, "signer.Signed{Query: 3 bytes, Header: 1 fields}")
 }
 
-// sameText checks that every method of v that formats v returns want.
+// sameText checks that all formatting methods of v, such as String and LogValue, return want.
 func sameText(t *testing.T, v interface {
 	fmt.Stringer
 	fmt.GoStringer

@@ -43,8 +43,8 @@ func (V1) Sign(r Request, c Credentials) (Signed, error) {
 }
 
 // StringToSign returns the string that V1 signs. A server can pass all parameters that it received, from the query and
-// from a form, because the Signature parameter is ignored. Unlike Sign, it does not replace an empty method with POST.
-// If a name has several values, the string contains all of them in order.
+// from a form, because the Signature parameter is ignored. Unlike Sign, StringToSign does not replace an empty method
+// with POST. If a name has several values, the string contains every value.
 func StringToSign(method string, params url.Values) string {
 	list := slices.DeleteFunc(sorted(flatten(params, 0)), func(p param) bool { return p.name == "Signature" })
 	return string(stringToSign(method, encodeQuery(list)))

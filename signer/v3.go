@@ -97,7 +97,7 @@ func canonicalRequest(method, host, query string, header http.Header) (canonical
 			hash = f.value
 		}
 		if i > 0 && f.name == fields[i-1].name {
-			b[len(b)-1] = ',' // replace the line break
+			b[len(b)-1] = ',' // replace the line break after the previous value
 		} else {
 			signed = append(signed, f.name)
 			b = append(b, f.name...)

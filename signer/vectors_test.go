@@ -15,10 +15,10 @@ import (
 	"time"
 )
 
-// The expected values come from the vendor's documentation and unit tests. The values for D1 and later were computed
-// with the vendor's code.
+// The expected signatures in this file come from the vendor's documentation and unit tests. For the test cases named D1
+// and later, the vendor's code computed the signatures.
 
-// kv returns parameters from a list of alternating names and values.
+// kv returns url.Values with the given names and values. The arguments alternate between names and values.
 func kv(pairs ...string) url.Values {
 	v := url.Values{}
 	for i := 0; i < len(pairs); i += 2 {
@@ -81,7 +81,7 @@ func TestVectorsV1(t *testing.T) {
 		id, method, secret string
 		params             url.Values
 		want               string
-		textOnly           bool // whether to check only StringToSign, because Sign cannot create such a request
+		textOnly           bool // check only StringToSign, because Sign cannot create such a request
 	}{
 		{"A1", "GET", "testsecret", a1, "OLeaidS1JvxuMvnyHOwuJ+uX5qY=", false},
 		{"A2", "POST", "testsecret", a1, "MxbnVAM4w6sft9xjVpe/GCKueuk=", false},
@@ -151,7 +151,7 @@ func TestVectorsV1(t *testing.T) {
 	}
 }
 
-// split converts V1 parameters to the request and the credentials that Sign needs to create them.
+// split returns the request and the credentials for which V1 would produce the given query parameters.
 func split(t *testing.T, params url.Values) (Request, Credentials) {
 	t.Helper()
 	at, err := time.Parse(time.RFC3339, params.Get("Timestamp"))

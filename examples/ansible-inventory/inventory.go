@@ -22,8 +22,8 @@ type inventory struct {
 	failed []string // regions that could not be listed
 }
 
-// list returns the output for --list. The member _meta contains the variables of all hosts, which saves Ansible one
-// call of the script for each host.
+// list returns the output for --list. Under the key _meta, the output contains the variables of all hosts, so Ansible
+// need not call the script for each host.
 func (inv *inventory) list() map[string]any {
 	list := map[string]any{"_meta": map[string]any{"hostvars": inv.hosts}}
 	for name, hosts := range inv.groups {
@@ -35,7 +35,7 @@ func (inv *inventory) list() map[string]any {
 	return list
 }
 
-// These are values of -host-name. The other possible value is "tag:KEY".
+// These are the values of -host-name, in addition to "tag:KEY".
 const (
 	byName = "name"
 	byID   = "id"

@@ -76,7 +76,7 @@ func main() {
 // program contains the inputs and outputs of the program, which tests replace.
 type program struct {
 	stdout, stderr io.Writer
-	environ        []string // "name=value"
+	environ        []string // environment variables in the form "name=value"
 	connect        selection.Connect
 }
 
@@ -247,9 +247,9 @@ func (p *program) run(ctx context.Context, args []string) int {
 	return p.print(vars)
 }
 
-// failedRegions returns the sorted names of the regions that failed, such as "cn-beijing" or "account/cn-beijing".
-// whole reports whether no inventory can be printed, because a failure is not limited to one region or because
-// instances could not be read.
+// failedRegions returns the sorted names of the regions that failed, such as "cn-beijing" or "account/cn-beijing". If a
+// failure is not limited to one region, or if instances could not be read, no inventory can be printed. In this case,
+// the result whole is true and there are no names.
 func failedRegions(failures []error) (names []string, whole bool) {
 	for _, err := range failures {
 		var regional *ecs.RegionError
@@ -267,8 +267,8 @@ func failedRegions(failures []error) (names []string, whole bool) {
 	return names, false
 }
 
-// namesakes returns a suggestion for the message about an unknown host. It lists the hosts that are called by the
-// given name followed by an instance id.
+// namesakes returns a suggestion for the message about an unknown host. Hosts that share an instance name have names
+// such as "web.i-1" and "web.i-2". If the user asks for "web", the suggestion lists these hosts.
 func namesakes(inv *inventory, name string) string {
 	var names []string
 	for host := range inv.hosts {

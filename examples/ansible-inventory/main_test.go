@@ -203,7 +203,7 @@ func TestHostNames(t *testing.T) {
 		{"a=all b=ungrouped c=localhost d=region_cn_hangzhou e=github.com f=127.0.0.1 g=LOCALHOST", "a b c f g github-com region_cn_hangzhou.d"},
 		{"a=web:1 b=web/2 c=旧机器", "web-1 web-2 旧机器"},
 		{"a=b b=web", "b web"},
-		{"a=i-bp1victim b=web", "a web"}, // no instance in the inventory has the id i-bp1victim
+		{"a=i-bp1victim b=web", "a web"}, // the inventory has no instance with the id i-bp1victim
 	} {
 		var list []ecs.Instance
 		for pair := range strings.FieldsSeq(tt.instances) {
@@ -257,7 +257,7 @@ func FuzzNames(f *testing.F) {
 	f.Add("all", "tag_a", "a", "", "a_", "")
 	f.Add("web.i-2", "web", "环", "境", "\xff", "{{")
 	f.Add("हिन्दी", "000\u0336i", "हिन्दी", "वेब", "\u0301", "e\u0301")
-	group := regexp.MustCompile(`^[\pL\p{Nd}_]+$`) // without marks (\pM), which Python's \w does not match
+	group := regexp.MustCompile(`^[\pL\p{Nd}_]+$`) // without combining marks (\pM), which do not match \w in Python
 	host := regexp.MustCompile(`^[\pL\p{Nd}][\pL\pM\p{Nd}_.-]*$`)
 	f.Fuzz(func(t *testing.T, name1, name2, key1, value1, key2, value2 string) {
 		list := []ecs.Instance{

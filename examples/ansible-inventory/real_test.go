@@ -40,7 +40,7 @@ func ansible(t *testing.T, env []string, command string, args ...string) string 
 	return string(out)
 }
 
-// of returns the environment variables that make the script list the instances of a test server.
+// of returns environment variables for the inventory script. They make the script list the instances of a test server.
 func of(server *ecstest.Server) []string {
 	key := server.Credentials()
 	return []string{

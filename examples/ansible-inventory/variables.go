@@ -130,7 +130,7 @@ func safe(value any) any {
 			m[name] = safe(v[key])
 		}
 		return m
-	default: // a number
+	default: // a number cannot contain a template
 		return v
 	}
 }

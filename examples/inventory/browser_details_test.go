@@ -44,7 +44,7 @@ func TestPageDetailsInBrowser(t *testing.T) {
 			eval[any](p, `document.getElementById("clear").click()`)
 			eval[any](p, `document.getElementById("chooser").open = false`)
 		}
-		p.click(".card-row .rest") // next to the name
+		p.click(".card-row .rest") // click next to the name
 		p.want("a card opens its details", eval[bool](p, `document.getElementById("details").open`), true)
 	})
 

@@ -347,7 +347,7 @@ func TestPageInBrowser(t *testing.T) {
 		p.want("no filter", p.count(), "5,000 instances")
 	})
 
-	// Markup in names is displayed as text.
+	// The page must display HTML markup in instance names as text.
 	t.Run("trusts no name", func(t *testing.T) {
 		t.Parallel()
 		p := open(t, chromium, url)

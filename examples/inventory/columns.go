@@ -41,7 +41,7 @@ const (
 // the first columns.
 const defaultColumns = "id,name,status,private-ip,type,zone,public-ip,charge,expires,created,os,tags"
 
-// defaults returns the default columns of a format. They include the account if several accounts are listed.
+// defaults returns the default columns of a format. If several accounts are listed, the columns include the account.
 func defaults(format string, accounts bool) string {
 	list := defaultColumns
 	if format == "record" {

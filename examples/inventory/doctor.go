@@ -101,7 +101,7 @@ type doctorScreen struct {
 	skipped []string // names of the steps skipped since the last printed line
 }
 
-// indent is the width of the columns before the text: the status and the name of the step.
+// indent is the width, in columns, of the status and the name that precede the text of each step.
 const indent = 19
 
 // signs contains the word that is printed for each status. Unlike symbols or colors, words are readable on every

@@ -91,7 +91,7 @@ func TestDoctor(t *testing.T) {
 		faults []ecstest.Fault
 		key    ecs.CredentialsProvider
 		code   int
-		stdout string // a part of stdout
+		stdout string // text that stdout must contain
 		stderr string
 	}{
 		{args: "doctor -region cn-hangzhou", stdout: "A listing would succeed."},

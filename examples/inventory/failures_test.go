@@ -34,8 +34,8 @@ func TestExitCodes(t *testing.T) {
 		key    ecs.CredentialsProvider
 		ctx    context.Context //nolint:containedctx // the context of one run
 		code   int
-		stdout int    // number of lines
-		stderr string // a part of stderr
+		stdout int    // expected number of lines on stdout
+		stderr string // text that stderr must contain
 	}{
 		{name: "permitted", args: "-region cn-hangzhou -dry-run", code: failure.ExitOK, stdout: 1},
 		{name: "permitted everywhere", args: "-region cn-hangzhou,cn-beijing -dry-run", code: failure.ExitOK, stdout: 2},
@@ -146,13 +146,13 @@ func TestInterrupted(t *testing.T) {
 				c.OnRequest = func(ecstest.Request) {
 					if pages.Add(1) == 3 {
 						cancel()
-						<-over // the third page is never sent
+						<-over // wait until the test ends, so that the third page is never sent
 					}
 				}
 			})
 			defer close(over)
 			r := world{server: s, ctx: ctx}.run(t, "-region", "cn-hangzhou", "-o", format)
-			// An instance that the listing is just handing over may be lost, but the reported number must be right.
+			// The interrupt may lose the instance that is just being yielded, but the reported number must be correct.
 			n := 0
 			if _, count, ok := strings.Cut(r.stderr, "incomplete: "); ok {
 				_, _ = fmt.Sscan(count, &n)

@@ -16,7 +16,7 @@ func TestUsage(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		args []string
-		want string // a part of the message
+		want string // text that the message must contain
 	}{
 		{[]string{"-demo", "-o", "jason"}, "did you mean json?"},
 		{[]string{"-demo", "-o", "ndjsn"}, "did you mean ndjson?"},

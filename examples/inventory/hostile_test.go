@@ -23,8 +23,8 @@ import (
 	"github.com/aliyun-ecs/sdk-go/examples/internal/terminal"
 )
 
-// hostileFleet returns one instance for each hostile name. Other members and a tag of the instance contain the same
-// string.
+// hostileFleet returns one instance for each hostile name. Other fields of the instance, and one of its tags, contain
+// the same string.
 func hostileFleet() []ecs.Instance {
 	names := hostile.Names()
 	list := fleet(len(names))

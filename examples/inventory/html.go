@@ -3,7 +3,7 @@ package main
 import (
 	"cmp"
 	"crypto/sha256"
-	_ "embed" // for the files of the page
+	_ "embed" // the package embeds the files of the HTML page
 	"encoding/base64"
 	"encoding/json"
 	"html/template"
@@ -55,20 +55,20 @@ type pageColumn struct {
 // pageChart describes a chart. Groups are in display order.
 type pageChart struct {
 	Title  string   `json:"title"`
-	Of     int      `json:"of"` // index into pageRow.Groups
+	Of     int      `json:"of"` // index of the chart's groups in pageRow.Groups
 	Groups []string `json:"groups"`
 }
 
 type pageRow struct {
 	Cells  []any    `json:"cells"`
-	Groups []string `json:"groups"` // the row's group in each section, or ""
+	Groups []string `json:"groups"` // the instance's group in each section, or ""
 	CPU    int      `json:"cpu"`
 	Memory int      `json:"memory"` // MiB
 	GPUs   int      `json:"gpus"`
 }
 
 func newHTML(w io.Writer, l look) renderer {
-	r := &htmlRenderer{w: w, look: l, all: slices.Clone(l.columns), rows: []pageRow{}} // must not be nil, because the script requires [] instead of null
+	r := &htmlRenderer{w: w, look: l, all: slices.Clone(l.columns), rows: []pageRow{}} // rows must not be nil, because the script requires [] instead of null
 	for _, c := range columns() {
 		if !slices.ContainsFunc(r.all, func(chosen column) bool { return chosen.name == c.name }) {
 			r.all = append(r.all, c)

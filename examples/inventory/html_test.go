@@ -130,7 +130,7 @@ func TestMonths(t *testing.T) {
 		want    string
 	}{
 		{[]time.Time{day("2024-11-30"), {}, day("2025-02-01")}, "2024-11 2024-12 2025-01 2025-02"},
-		{[]time.Time{day("2025-02-28")}, ""}, // a single month has no chart
+		{[]time.Time{day("2025-02-28")}, ""}, // a chart of a single month is not useful
 		{[]time.Time{day("2025-02-28"), {}}, "2025-02"},
 		{[]time.Time{day("2018-12-31"), day("2025-01-01")}, "2018 2019 2020 2021 2022 2023 2024 2025"},
 		{[]time.Time{{}}, ""},

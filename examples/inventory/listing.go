@@ -132,7 +132,7 @@ func advice(r ecs.DescribeInstancesRequest) (list []string) {
 	return list
 }
 
-// missingIDs returns an error that lists the ids that were not found. of is the number of requested ids.
+// missingIDs returns an error that lists the ids that were not found. The argument of is the number of requested ids.
 func missingIDs(ids []string, of int) error {
 	const most = 20
 	text := strings.Join(ids[:min(len(ids), most)], ", ")

@@ -101,8 +101,8 @@ func (p *program) warn(ctx context.Context, c *config, sources []selection.Sourc
 	}
 }
 
-// fail reports the failures and returns the exit code. printed is the number of instances that have been printed. If
-// printed is not 0, fail also reports that the list is incomplete.
+// fail reports the failures and returns the exit code. The argument printed is the number of instances that have been
+// printed. If it is not 0, fail also reports that the list is incomplete.
 func (p *program) fail(ctx context.Context, c *config, printed int, failures ...error) int {
 	first := failure.Sorted(failures)[0]
 	failures = causes(ctx, failures)

@@ -121,7 +121,7 @@ func TestProcess(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			some := make([]byte, len("i-0000\n")*300) // three pages
+			some := make([]byte, len("i-0000\n")*300) // the length of three pages of 100 ids
 			if _, err := io.ReadFull(out, some); err != nil {
 				t.Fatal(err)
 			}

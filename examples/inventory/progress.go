@@ -14,10 +14,10 @@ import (
 // progress shows the number of listed instances on a terminal.
 type progress struct {
 	w     io.Writer
-	where string        // the regions, for display
+	where string        // the regions that are being listed
 	width int           // width of the terminal
 	every time.Duration // minimum time between two updates
-	line  bool          // print each update on a new line
+	line  bool          // print each update on a new line instead of replacing the last update
 	last  time.Time
 	shown bool
 }

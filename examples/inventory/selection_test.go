@@ -273,12 +273,12 @@ func TestIDsNotFound(t *testing.T) {
 		name, args, stdin string
 		faults            []ecstest.Fault
 		code, found       int
-		want, never       string // parts of stderr
+		want, never       string // text that stderr must contain, and text that it must not contain
 	}{
 		{name: "some", args: "-id i-0000,i-nope", code: failure.ExitNotFound, found: 1, want: "inventory: 1 of 2 ids not found: i-nope\n", never: "instances"},
 		{name: "twice", args: "-id i-nope,i-0000 -id i-nope", code: failure.ExitNotFound, found: 1, want: "inventory: 1 of 2 ids not found: i-nope\n"},
 		{name: "all", args: "-id i-nope", code: failure.ExitNotFound, want: "inventory: 1 of 1 ids not found: i-nope\n", never: "no instance matches"},
-		{name: "as JSON", args: "-id i-nope -o json", code: failure.ExitNotFound, found: 1, want: "not found: i-nope"}, // prints []
+		{name: "as JSON", args: "-id i-nope -o json", code: failure.ExitNotFound, found: 1, want: "not found: i-nope"}, // stdout is []
 		{name: "from stdin", args: "-id -", stdin: "i-0000\ni-nope\n", code: failure.ExitNotFound, found: 1, want: "1 of 2 ids"},
 		{name: "many", args: "-id i-0000," + strings.Join(gone, ","), code: failure.ExitNotFound, found: 1, want: "25 of 26 ids not found: " + strings.Join(gone[:20], ", ") + " and 5 more\n"},
 		{name: "in any region", args: "-region cn-beijing,cn-hangzhou -id i-0000,i-0001", code: failure.ExitOK, found: 2, never: "not found"},

@@ -73,7 +73,7 @@ func TestSSHReadsConfig(t *testing.T) {
 		return config
 	}
 
-	owner := map[string]string{} // the instance id of each name
+	owner := map[string]string{} // for each host name, the id of the instance
 	for entry := range strings.SplitSeq(r.stdout, "\nHost ") {
 		if strings.HasPrefix(entry, "#") {
 			continue

@@ -226,7 +226,7 @@ func (r *summaryRenderer) bars(s *section, width int) []string {
 	}
 	lines := []string{head}
 	for _, g := range groups {
-		length := 0 // the line for the remaining groups has no bar
+		length := 0 // the line that combines the other groups has no bar
 		if g != &others {
 			length = max(g.instances*room*8/largest, 1)
 		}

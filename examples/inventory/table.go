@@ -26,7 +26,7 @@ func (r *tableRenderer) add(i ecs.Instance) error {
 	return nil
 }
 
-const gap = "  " // between columns
+const gap = "  " // the space between two columns
 
 func (r *tableRenderer) end([]error) error {
 	if len(r.rows) == 0 {
@@ -59,8 +59,8 @@ func (r *tableRenderer) end([]error) error {
 	return err
 }
 
-// leftOut returns a note about columns that are not in the table, or "" if there are none. dropped lists the columns
-// that do not fit, and empty lists the columns without values.
+// leftOut returns a note about the columns that are not in the table, or "" if every column is. The argument dropped
+// lists the columns that do not fit, and empty lists the columns without values.
 func leftOut(dropped, empty []string) string {
 	list := func(names []string) string {
 		const longest = 80

@@ -63,7 +63,7 @@ func TestWatch(t *testing.T) {
 	for _, tt := range []struct {
 		name, args string
 		change     func(s *ecstest.Server)
-		want       string // the lines without the times
+		want       string // expected lines of output, without their times
 		stderr     string
 	}{
 		{

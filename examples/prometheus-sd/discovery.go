@@ -29,14 +29,14 @@ type discovery struct {
 	metrics    *metrics
 
 	started time.Time
-	ready   atomic.Bool // the list can be served
+	ready   atomic.Bool // whether the list of targets can be served
 
 	rendering sync.Mutex
 	list      rendered
 
 	mu     sync.Mutex
 	saved  fleet               // instances from the state file, for regions that have not been listed yet
-	partly map[place]time.Time // time of the last listing with unreadable members
+	partly map[place]time.Time // time of the last listing that had unreadable fields
 }
 
 // account is an account with a cache of its instances.

@@ -148,7 +148,7 @@ func TestFollows(t *testing.T) {
 			t.Errorf("first: %s", got)
 		}
 		w.server.Put(instance("i-3", "cn-hangzhou"))
-		w.server.Delete("i-2") // i-2 is the last instance in its region
+		w.server.Delete("i-2") // i-2 is the only instance in its region
 		time.Sleep(50 * time.Second)
 		synctest.Wait()
 		if got := w.ids(t); got != "i-2 i-1" {
@@ -189,7 +189,7 @@ func TestOneRegionFails(t *testing.T) {
 		name  string
 		fault ecstest.Fault
 		kind  string
-		want  string // the ids in the list
+		want  string // ids of the instances in the list of targets
 	}{
 		{"error", ecstest.Fault{Code: "SomethingNew"}, "other", "i-2 i-4 i-3"},
 		{"throttled", ecstest.Fault{Code: "Throttling.User"}, "throttled", "i-2 i-4 i-3"},
@@ -339,7 +339,7 @@ func TestFirstList(t *testing.T) {
 		}
 	})
 
-	synctest.Test(t, func(t *testing.T) { // an unreadable member of an instance does not delay the list
+	synctest.Test(t, func(t *testing.T) { // an unreadable field of an instance does not delay the list
 		w := newWorldOf(t, "-region cn-beijing")
 		w.server.Inject(ecstest.Fault{Body: []byte(`{"RequestId":"R","Instances":{"Instance":[{"InstanceId":"i-9","RegionId":"cn-beijing","Cpu":"many","InnerIpAddress":{"IpAddress":["10.0.0.9"]}}]}}`), Times: -1})
 		w.start(t)

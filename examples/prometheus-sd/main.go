@@ -170,7 +170,7 @@ func (p *program) run(ctx context.Context, args []string) int {
 		level = slog.LevelDebug
 	}
 	logger := slog.New(slog.NewTextHandler(p.stderr, &slog.HandlerOptions{Level: level}))
-	if c.once && !c.verbose { // failures are reported at the end
+	if c.once && !c.verbose { // -once reports failures at the end instead of logging them
 		logger = slog.New(slog.DiscardHandler)
 	}
 	m := newMetrics()

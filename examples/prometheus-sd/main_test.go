@@ -192,7 +192,7 @@ func TestWrongKey(t *testing.T) {
 
 func TestPortTaken(t *testing.T) {
 	t.Parallel()
-	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // a listener of a test
+	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // the listener exists only during the test
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -21,7 +21,8 @@ import (
 	"github.com/aliyun-ecs/sdk-go/examples/internal/realtool"
 )
 
-// block returns a code block from the README. n is the index of the block among the blocks of the given language.
+// block returns a code block of the given language from the README. The argument n is the index among the blocks of
+// this language.
 func block(t *testing.T, language string, n int) string {
 	t.Helper()
 	readme, err := os.ReadFile("README.md")
@@ -287,8 +288,8 @@ func until(t *testing.T, done func() bool) {
 	t.Fatal("the condition does not hold after three minutes")
 }
 
-// These are the names of Prometheus counters. The first counts fetches of the list of targets, and the second counts
-// updates of the scrape targets.
+// These are the names of two counters of Prometheus. One counts how often Prometheus has fetched the list of targets,
+// and the other counts how often it has updated its scrape targets.
 const (
 	refreshes    = `prometheus_sd_refresh_duration_seconds_count\{.*mechanism="http".*\}`
 	applications = `prometheus_target_sync_length_seconds_count\{scrape_job="node"\}`

@@ -65,8 +65,8 @@ func (d *discovery) hasSaved() bool {
 	return len(d.saved) > 0
 }
 
-// unconfirmed returns the saved instances of regions that have not been listed yet. It discards the other saved
-// instances.
+// unconfirmed returns the saved instances of regions that have not been listed yet. It removes all other saved
+// instances from d.saved.
 func (d *discovery) unconfirmed() fleet {
 	places, _ := d.status()
 	d.mu.Lock()
@@ -80,8 +80,8 @@ func (d *discovery) unconfirmed() fleet {
 	return maps.Clone(d.saved)
 }
 
-// mayList reports whether a region may still be selected, because the account selects all regions and they are not
-// known yet.
+// mayList reports whether the program may still list a region that is in the state file. This is possible if the
+// account selects all regions and its regions are not known yet.
 func (d *discovery) mayList(where place) bool {
 	for _, a := range d.accounts {
 		if a.Account == where.account {
@@ -101,7 +101,7 @@ func (d *discovery) saveRegularly(ctx context.Context) {
 		case <-ctx.Done():
 		}
 		if !d.isReady() {
-			continue // do not overwrite the saved instances yet
+			continue // keep the file from the earlier run until the list is ready
 		}
 		if err := save(d.stateFile, d.filters, d.fleet()); err != nil {
 			d.log.Warn("cannot save the instances", "error", err)

@@ -25,13 +25,13 @@ type group struct {
 // summary contains the number of targets in a region.
 type summary struct {
 	targets     int
-	unreachable int // instances without an address
+	unreachable int // number of instances without an address
 }
 
 // rendered is a cached list of targets.
 type rendered struct {
 	at        time.Time
-	ready     bool // the list could be served
+	ready     bool // whether the list could be served when it was rendered
 	json      []byte
 	summaries map[place]summary
 }

@@ -26,7 +26,7 @@ func TestMain(m *testing.M) {
 
 func newServer(tb testing.TB, to setup) *server {
 	tb.Helper()
-	s, err := startServer(context.WithoutCancel(tb.Context())) // the server ends when its standard input is closed
+	s, err := startServer(context.WithoutCancel(tb.Context())) // the server ends when its input is closed
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -223,7 +223,7 @@ func TestReport(t *testing.T) {
 	}
 }
 
-// cpu runs work b.N times and also reports the CPU time per operation.
+// cpu is the body of a benchmark that runs work b.N times. It also reports the CPU time per operation.
 func cpu(b *testing.B, work func() error) {
 	b.ReportAllocs()
 	start := cpuTime()

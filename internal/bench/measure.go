@@ -32,7 +32,7 @@ func measure(work func() error) (usage, error) {
 func cpuTime() time.Duration {
 	var r syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &r); err != nil {
-		panic(err) // cannot fail for the own process
+		panic(err) // cannot fail, because the process asks for its own usage
 	}
 	return time.Duration(r.Utime.Nano() + r.Stime.Nano())
 }
@@ -94,7 +94,7 @@ func settle() {
 	runtime.GC()
 }
 
-// series contains one result per round of the same measurement.
+// series contains the result of a measurement in each round.
 type series []float64
 
 func (s series) median() float64 {

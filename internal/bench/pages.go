@@ -24,7 +24,7 @@ const (
 	pageSize = 100
 )
 
-// The server overwrites the id and the creation time of each instance in place, because they have a fixed width.
+// In the templates, ids and creation times have a fixed width, so the server can overwrite them in place.
 const (
 	idStart = `"InstanceId":"i-bp1`
 	idWidth = 17
@@ -54,7 +54,7 @@ func newInstances(kind string, n int) ([][]byte, error) {
 // value returns the value that replaces the placeholder ${name} in instance i.
 func value(i int, name string) string {
 	kind, _, _ := strings.Cut(name, ":")
-	if kind == "shared" { // groups of 25 instances share the value
+	if kind == "shared" { // there are only 25 different values
 		i %= 25
 	}
 	r := random(i, name)

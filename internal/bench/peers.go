@@ -172,7 +172,7 @@ func largeRequest() requestPair {
 	}
 	w.ours.InstanceIDs, w.ours.MaxResults = ids, pageSize
 	w.old = func(r *old.DescribeInstancesRequest) {
-		list, err := json.Marshal(ids) // the old SDK expects this parameter as JSON
+		list, err := json.Marshal(ids) // in the old SDK, this parameter is a string with a JSON array
 		if err != nil {
 			panic(err)
 		}
@@ -181,8 +181,8 @@ func largeRequest() requestPair {
 	return w
 }
 
-// sign encodes and signs a request with the old SDK. It creates an http.Request, because the old SDK cannot sign a
-// request without one.
+// sign encodes and signs a request with the old SDK. It also creates an http.Request, which the old SDK needs for
+// signing.
 func (o oldSDK) sign(w requestPair) error {
 	r := old.CreateDescribeInstancesRequest()
 	r.Domain = o.domain
@@ -199,7 +199,7 @@ func (o oldSDK) call(w requestPair) error {
 	return err
 }
 
-// stopper is a Signer that signs a request and then panics, so that the call ends without sending the request.
+// stopper is a Signer that signs a request and then panics. The panic ends the call before the request is sent.
 type stopper struct{ signer.V1 }
 
 type stopped struct{}
@@ -211,8 +211,8 @@ func (s stopper) Sign(r signer.Request, c signer.Credentials) (signer.Signed, er
 	panic(stopped{})
 }
 
-// signOurs does everything that a call of this SDK does before it sends the request: it encodes and signs the request.
-// It does not send the request, because the client's Signer, which must be a stopper, ends the call.
+// signOurs encodes and signs a request with this SDK. The client's Signer must be a stopper, which ends the call before
+// the request is sent.
 func signOurs(ctx context.Context, client *ecs.Client, w requestPair) (err error) {
 	defer func() {
 		switch p := recover(); p {

@@ -7,15 +7,15 @@ import (
 	"strings"
 )
 
-// row is a row of the table. If peer is not nil, limit applies to the ratio of ours to peer. If peer is nil, limit
-// applies to ours.
+// row is a row of the results table. If peer is nil, limit is the maximum of ours. Otherwise, limit is the maximum
+// ratio of ours to peer. The fields absolute and atLeast change these rules.
 type row struct {
-	target string // "" if the row is only informative
+	target string // target in README.md, such as "2"; "" if the row is only informative
 	what   string
 	unit   string
 	ours   series
 	peer   series  // the results to compare with; may be nil
-	name   string  // name of the peer
+	name   string  // what peer is, such as "old SDK"
 	limit  float64 // 0 means that there is no limit
 	// absolute means that limit applies to ours even if peer is not nil.
 	absolute bool

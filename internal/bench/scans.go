@@ -21,7 +21,7 @@ const (
 	farLatency = 300 * time.Millisecond
 )
 
-// scans measures the speed of scans at a long latency (target 2) and their number of connections (target 7).
+// scans measures how long scans of a distant region take (target 2), and how many connections they open (target 7).
 func (b *bench) scans(ctx context.Context) error {
 	for _, s := range []struct {
 		fleet           int
@@ -75,8 +75,8 @@ func (b *bench) largeRegion(ctx context.Context) error {
 	return err
 }
 
-// listing lists all instances of a server with a new client. It returns the duration and the counts of what the server
-// received.
+// listing lists all instances of a server with a new client. It returns the duration of the listing, and the numbers of
+// requests and connections that the server counted.
 func (b *bench) listing(s setup, list func(*ecs.Client) iter.Seq2[ecs.Instance, error]) (time.Duration, counts, error) {
 	if _, err := b.set(s); err != nil {
 		return 0, counts{}, err

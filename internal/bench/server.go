@@ -22,9 +22,9 @@ import (
 	"time"
 )
 
-// setup describes how the server responds.
+// setup describes the instances that the benchmark server simulates, and how the server responds.
 type setup struct {
-	Kind      string // kind of page
+	Kind      string // name of the template for the instances, such as "full"
 	Fleet     int    // number of instances
 	Latency   time.Duration
 	Exclusive bool // whether the bounds of creation times are exclusive
@@ -32,13 +32,14 @@ type setup struct {
 	Elsewhere int  // number of instances in every other region; 0 means the same number as in the client's region
 }
 
-// counts describes what the server has received since the last change of its setup.
+// counts contains the address of the server, and the numbers of requests and connections since the setup of the server
+// last changed.
 type counts struct {
 	Addr                  string
 	Requests, Connections int64
 }
 
-// server is the client's handle for the server process.
+// server controls the server process from the benchmark's process.
 type server struct {
 	url   string
 	in    io.Closer
@@ -85,7 +86,7 @@ func (s *server) set(to setup) (c counts, err error) {
 	return c, err
 }
 
-// close ends the server by closing its standard input, which also happens when this process ends.
+// close ends the server by closing the server's standard input. The operating system closes it if this process crashes.
 func (s *server) close() error {
 	_ = s.in.Close()
 	return s.child.Wait()
@@ -183,7 +184,7 @@ func newAPI(s setup, templates []template) *api {
 	period := int64(lastCreated.Sub(firstCreated))
 	for len(a.bursts) < s.Fleet {
 		at := firstCreated.Add(time.Duration(rng.Int64N(period))).Truncate(time.Minute)
-		for range min(1+rng.IntN(1+rng.IntN(450)), s.Fleet-len(a.bursts)) { // most bursts are small
+		for range min(1+rng.IntN(1+rng.IntN(450)), s.Fleet-len(a.bursts)) { // the nested IntN makes most bursts small
 			a.bursts = append(a.bursts, at)
 		}
 	}
@@ -198,7 +199,7 @@ var (
 	lastCreated  = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 )
 
-// created returns the creation time of instance i. As in the API, its precision is one minute.
+// created returns the creation time of instance i. The precision is one minute, as in the API.
 func (a *api) created(i int) time.Time {
 	if a.bursts != nil {
 		return a.bursts[i]
@@ -255,7 +256,7 @@ func (a *api) answer(b []byte, q url.Values) ([]byte, error) {
 		if first+size < end {
 			token = tokenOf(first + size)
 		}
-	} else { // page mode
+	} else { // the request has a page number instead of a token
 		total = end - first
 		first += (number - 1) * size
 	}

@@ -33,9 +33,9 @@ type contender struct {
 // figures contains the results by contender and by measured quantity, such as "cpu".
 type figures map[string]map[string]series
 
-// race runs all contenders in turn in each round, so that other load on the machine affects all of them. The first
-// round is a warm-up and is discarded. If extra is not nil, race calls it after each run of a contender to add more
-// results.
+// race runs the contenders one after another in each round, so that other load on the machine affects all of them. The
+// results of the first round are discarded. If extra is not nil, race calls it after each run of a contender to add
+// more results.
 func race(rounds int, contenders []contender, per float64, extra func(name string, add func(what string, f float64)) error) (figures, error) {
 	all := figures{}
 	for _, c := range contenders {
@@ -99,8 +99,8 @@ const (
 	mb = 1e6
 )
 
-// page returns three functions that fetch the page for a token: with this SDK, with the old SDK, and without decoding
-// the page. If transport is not nil, it replaces the network.
+// page returns three functions that fetch the page with a given token. The first uses this SDK, the second uses the old
+// SDK, and the third does not decode the page. If transport is not nil, the functions use it instead of the network.
 func page(ctx context.Context, url string, transport http.RoundTripper) (ours, old, bytes func(token string) error) {
 	opts := &ecs.Options{}
 	if transport != nil {
@@ -131,7 +131,7 @@ func page(ctx context.Context, url string, transport http.RoundTripper) (ours, o
 	return ours, old, bytes
 }
 
-// body returns the body of a response with one page.
+// body returns the JSON of a response with one page of instances.
 func body(kind string) ([]byte, error) {
 	list, err := newTemplates(kind, pageSize)
 	if err != nil {
@@ -576,7 +576,7 @@ func (b *bench) imports(ctx context.Context) error {
 				"cpu":     (state.UserTime() + state.SystemTime()).Seconds(),
 				"peak":    largestProcess(state),
 				"size":    float64(file.Size()),
-				"modules": float64(len(info.Deps) - 1), // without the SDK's own module
+				"modules": float64(len(info.Deps) - 1), // the SDK's own module does not count
 			} {
 				f[p][what] = append(f[p][what], figure)
 			}
@@ -596,8 +596,8 @@ func (b *bench) imports(ctx context.Context) error {
 	return nil
 }
 
-// growth measures target 7: the cost per instance must not depend on the number of instances. It also measures the
-// rates with one CPU core.
+// growth measures target 7: the cost per instance must not depend on the number of instances. It also measures how many
+// calls per second one CPU core can make.
 func (b *bench) growth(ctx context.Context) error {
 	sizes := []int{100, 1_000, 10_000, 100_000}
 	if b.quick {
@@ -631,7 +631,7 @@ func (b *bench) growth(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
-			all = append(make([]ecs.Instance, 0, len(all)), all...) // without unused capacity
+			all = append(make([]ecs.Instance, 0, len(all)), all...) // copy the slice to remove unused capacity
 			settle()
 			kept[n] = append(kept[n], (liveHeap()-before)/float64(n))
 			runtime.KeepAlive(all)
@@ -647,8 +647,8 @@ func (b *bench) growth(ctx context.Context) error {
 	return b.oneCore(ctx)
 }
 
-// oneCore measures the rates with GOMAXPROCS=1. It uses four goroutines to keep the CPU core busy while requests are in
-// progress.
+// oneCore measures the number of calls per second with GOMAXPROCS=1. For this SDK, it uses four goroutines to keep the
+// CPU core busy while requests are in progress.
 func (b *bench) oneCore(ctx context.Context) error {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	for _, load := range []struct {
@@ -695,7 +695,7 @@ func (b *bench) oneCore(ctx context.Context) error {
 	return nil
 }
 
-// each calls do with the numbers from 0 to n-1, in the given number of goroutines.
+// each calls do with every number from 0 to n-1. The calls are distributed over the given number of goroutines.
 func each(goroutines, n int, do func(i int) error) error {
 	errs := make([]error, goroutines)
 	var wg sync.WaitGroup

@@ -156,7 +156,7 @@ func TestFilters(t *testing.T) {
 		name string
 		set  func(*vendor.DescribeInstancesRequest)
 		req  ecs.DescribeInstancesRequest
-		all  bool // whether every instance of the region matches
+		all  bool // the filter matches every instance of the region
 	}{
 		{"status", func(r *vendor.DescribeInstancesRequest) { r.Status = "Stopped" }, ecs.DescribeInstancesRequest{Status: ecs.InstanceStatusStopped}, false},
 		{"zone and type", func(r *vendor.DescribeInstancesRequest) {
@@ -195,7 +195,7 @@ func TestFilters(t *testing.T) {
 	}
 }
 
-// TestMembers checks that both SDKs decode the members of an instance in the same way.
+// TestMembers checks that both SDKs decode the fields of an instance to the same values.
 func TestMembers(t *testing.T) {
 	t.Parallel()
 	srv, _ := serve(t)
@@ -240,7 +240,8 @@ func TestMembers(t *testing.T) {
 	}
 }
 
-// TestPageMode checks a listing by page number that ends when TotalCount instances have been received.
+// TestPageMode lists instances by page number with the vendor's client. The loop ends when TotalCount instances have
+// been received.
 func TestPageMode(t *testing.T) {
 	t.Parallel()
 	srv, fleet := serve(t)
@@ -302,7 +303,7 @@ func TestErrors(t *testing.T) {
 		set    func(*vendor.DescribeInstancesRequest)
 		status int
 		code   string
-		advice string // advice that the vendor's client adds
+		advice string // part of the advice in the error; "" if there is none
 	}{
 		{"dry run", own, "cn-hangzhou", func(r *vendor.DescribeInstancesRequest) { r.DryRun = requests.NewBoolean(true) }, 400, "DryRunOperation", ""},
 		{"dry run with a token", temporary, "cn-hangzhou", func(r *vendor.DescribeInstancesRequest) { r.DryRun = requests.NewBoolean(true) }, 400, "DryRunOperation", ""},

@@ -131,7 +131,7 @@ func ask(t *testing.T, srv *ecstest.Server, key signer.Credentials, fault ecstes
 	return a
 }
 
-// last reads a listing to its end and returns the last error.
+// last ranges over all instances of a client and returns the last error.
 func last(t *testing.T, client *ecs.Client) (err error) {
 	t.Helper()
 	for _, err = range client.Instances(t.Context(), ecs.DescribeInstancesRequest{}) {
@@ -297,7 +297,7 @@ func repeatedToken(t *testing.T) {
 	vendorClient, client := newClients(t, srv, "cn-hangzhou", srv.Credentials())
 	req := vendor.CreateDescribeInstancesRequest()
 	req.MaxResults = requests.NewInteger(100)
-	for range 20 { // lists up to 2,000 instances of a fleet of 500
+	for range 20 { // 20 pages with 100 instances each, although there are only 500 instances
 		resp, err := vendorClient.DescribeInstances(req)
 		if err != nil || resp.NextToken == "" {
 			t.Fatalf("the vendor's client stops: %v", err)

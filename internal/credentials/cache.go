@@ -39,7 +39,7 @@ type cacheState struct {
 	mu           sync.Mutex
 	current      *refresh           // the refresh in progress, or nil
 	started      int                // number of refreshes started so far
-	stored       int                // the number of the refresh that returned lastValid
+	stored       int                // number of the refresh that returned lastValid
 	hung         int                // number of abandoned refreshes that are still running
 	lastValid    signer.Credentials // zero if there is none
 	rejected     signer.Credentials // the key that the API rejected most recently
@@ -56,7 +56,7 @@ type refresh struct {
 	cancel    context.CancelFunc
 	callers   int           // the number of callers that are waiting for the refresh
 	cancelled bool          // whether the refresh was canceled because all its callers stopped waiting
-	done      chan struct{} // closed when key and err are set
+	done      chan struct{} // closed after key and err have been set
 	key       signer.Credentials
 	err       error
 }
@@ -155,8 +155,9 @@ func (c *Cache) Get(ctx context.Context, stale signer.Credentials) (key signer.C
 	}
 }
 
-// joinOrStart returns the refresh in progress, or starts a new one. The result patience is the maximum time to wait,
-// measured from the start of the refresh. The result late is true if the refresh has already been canceled.
+// joinOrStart returns the refresh in progress, or starts a new one. The caller should wait for it until patience has
+// passed since the start of the refresh. If late is true, the refresh has already been canceled, so the caller should
+// ignore its error and call joinOrStart again.
 //
 // If r and err are both nil, the caller should use the last valid key without waiting. If too many abandoned provider
 // calls are still running, joinOrStart returns an error.
@@ -219,8 +220,8 @@ func (c *Cache) lastValidUsable() bool {
 	return c.lastValid != (signer.Credentials{}) && (c.failingSince.IsZero() || time.Since(c.failingSince) < reuseLastValid)
 }
 
-// useLastValid returns the last valid key, with err as the warning. If no last valid key may be used, it returns err as
-// the error.
+// useLastValid returns the last valid key with err as the warning. If the last valid key may not be used, it returns
+// only err, as an error.
 func (c *Cache) useLastValid(err error) (key signer.Credentials, warning, _ error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -178,7 +178,7 @@ func TestCacheTimeline(t *testing.T) {
 				{at: "3m", took: "30s", text: "30s"},
 				{at: "4m", took: "0s", text: "4 calls have not returned"},
 				{at: "3h", took: "0s", text: "4 calls"},
-				{at: "4h1m", took: "30s", text: "30s"}, // one of the hanging calls has returned
+				{at: "4h1m", took: "30s", text: "30s"}, // a hanging call has returned, so the cache may start another
 			},
 			calls: 5,
 		},
@@ -191,7 +191,7 @@ func TestCacheTimeline(t *testing.T) {
 			},
 			calls: 3,
 		},
-		"takes 6 s, and callers 3 s": { // the second refresh is not canceled
+		"takes 6 s, and callers 3 s": { // the second refresh is not canceled, so it returns a key
 			provide: func(ctx context.Context, n int, _ time.Duration) (signer.Credentials, error) {
 				return keyOf(n), sleep(ctx, 6*time.Second)
 			},
@@ -332,7 +332,8 @@ func TestConcurrentCallersShareOneRefresh(t *testing.T) {
 		if n := p.calls.Load(); n != 1 {
 			t.Errorf("%d provider calls", n)
 		}
-		// Key 2 is rejected during a refresh that will return key 2. The callers must share a second refresh instead.
+		// A refresh that will return key 2 is in progress when the API rejects key 2. All callers must share one
+		// further refresh.
 		go func() { _, _ = cache.Credentials(t.Context()) }()
 		synctest.Wait()
 		for range 100 {
@@ -346,7 +347,7 @@ func TestConcurrentCallersShareOneRefresh(t *testing.T) {
 		if n := p.calls.Load(); n != 3 {
 			t.Errorf("%d provider calls", n)
 		}
-		// Key 3 is rejected during a refresh that will return key 4. The refresh in progress suffices.
+		// A refresh that will return key 4 is in progress when the API rejects key 3. No further refresh is needed.
 		go func() { _, _ = cache.Credentials(t.Context()) }()
 		synctest.Wait()
 		if key, _, err := cache.Get(t.Context(), keyOf(3)); key != keyOf(4) || err != nil || p.calls.Load() != 4 {
@@ -355,8 +356,8 @@ func TestConcurrentCallersShareOneRefresh(t *testing.T) {
 	})
 }
 
-// TestRefreshContext checks the context of a refresh. It has the values of the first caller's context and is canceled
-// when the last caller stops waiting.
+// TestRefreshContext checks the context of a provider call. It has the values of the first caller's context, and it is
+// canceled when the last caller stops waiting.
 func TestRefreshContext(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -423,8 +424,8 @@ func TestSlowErrorTextHoldsNoLock(t *testing.T) {
 	})
 }
 
-// TestProviderErrorsAreMasked checks that the last valid key, the rejected key and the key returned together with an
-// error are masked in the error.
+// TestProviderErrorsAreMasked checks that an error of the provider does not reveal keys: neither the last valid key,
+// nor the rejected key, nor a key that the provider returned together with the error.
 func TestProviderErrorsAreMasked(t *testing.T) {
 	t.Parallel()
 	p := &providerFunc{f: func(_ context.Context, n int) (signer.Credentials, error) {
@@ -448,8 +449,8 @@ func TestProviderErrorsAreMasked(t *testing.T) {
 	}
 }
 
-// TestRefreshTimeoutIsNotTheCallers checks that a refresh that times out does not look like an expired deadline of the
-// caller.
+// TestRefreshTimeoutIsNotTheCallers checks that the error for a refresh that timed out does not match
+// context.DeadlineExceeded, because the caller's deadline has not expired.
 func TestRefreshTimeoutIsNotTheCallers(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -532,8 +533,8 @@ func TestStaticIsValidatedAndRedacted(t *testing.T) {
 	}
 }
 
-// TestNoEmptyKeyBesideARefusal checks that callers never receive an empty key while other callers report that the API
-// has rejected the last valid key.
+// TestNoEmptyKeyBesideARefusal checks that no caller receives an empty key at the moment when another caller reports
+// that the API has rejected the last valid key.
 func TestNoEmptyKeyBesideARefusal(t *testing.T) {
 	t.Parallel()
 	var empty atomic.Int32

@@ -200,7 +200,7 @@ func (c *Chain) store(current int, key foundKey, sources []SourceReport) signer.
 }
 
 // fail returns the error for a failed search. The next search starts with the first source. If no source is configured,
-// the error contains the advice and the reason for each source.
+// the error contains the advice and, for each source, the reason why it has no key.
 func (c *Chain) fail(sources []SourceReport) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -233,8 +233,8 @@ func (c *Chain) forget(key signer.Credentials) {
 
 // Report describes the last search of a Chain.
 type Report struct {
-	// Sources contains the result for each source that was searched, in order. If the Err of the last element is nil,
-	// that source returned the key.
+	// Sources contains a result for each source that was searched, in the order of the search. If the Err of the last
+	// element is nil, that source returned the key.
 	Sources []SourceReport
 	// Kind describes how the key was obtained, as one of the CLI's profile modes, such as "AK" or "RamRoleArn". It is
 	// "" if there is no key.

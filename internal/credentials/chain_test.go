@@ -240,8 +240,8 @@ func checkText(t *testing.T, err error) {
 	}
 }
 
-// TestChainFindsNothing checks the error if no credentials source is configured. The error must begin with advice and
-// list the reason for each source.
+// TestChainFindsNothing checks the error if no credentials source is configured. The error must begin with advice,
+// followed by the reason why each source has no key.
 func TestChainFindsNothing(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -269,8 +269,8 @@ func TestChainFindsNothing(t *testing.T) {
 	}
 }
 
-// TestChainRemembersAndSearchesAnew checks that the Chain stays with the source that returned the key. After a failure
-// or a rejected key, the Chain searches all sources again.
+// TestChainRemembersAndSearchesAnew checks that the Chain uses only the source of its current key. After a failure, or
+// after the API has rejected the key, the Chain searches all sources again.
 func TestChainRemembersAndSearchesAnew(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -311,8 +311,8 @@ func TestChainRemembersAndSearchesAnew(t *testing.T) {
 	}
 }
 
-// TestChainKeepsTheAccount checks that the last key stays in use if the configuration of its source is missing only for
-// a moment, for example while a file is written.
+// TestChainKeepsTheAccount checks that the current key stays in use if the configuration of its source is missing only
+// for a moment, for example while another program replaces the file.
 func TestChainKeepsTheAccount(t *testing.T) {
 	t.Parallel()
 	config := `{"current":"p","profiles":[{"name":"p","mode":"AK","access_key_id":"id1","access_key_secret":"secret1"}]}`
@@ -357,8 +357,8 @@ func TestChainKeepsTheAccount(t *testing.T) {
 	}
 }
 
-// TestChainRefreshesFromOneSource checks that a refresh uses only the source of the current key. A failure of that
-// source is an error, even if it is no longer configured. After that, the Chain searches all sources.
+// TestChainRefreshesFromOneSource checks that a refresh uses only the source of the current key. If that source fails,
+// or is no longer configured, the refresh returns an error. The next call searches all sources.
 func TestChainRefreshesFromOneSource(t *testing.T) {
 	t.Parallel()
 	profile := func(w *world, n int) {
@@ -369,7 +369,7 @@ func TestChainRefreshesFromOneSource(t *testing.T) {
 	}
 	for name, c := range map[string]struct {
 		first, second, third func(w *world)
-		text, last           string // the error of the third call, and the id of the key that the fourth call returns
+		text, last           string // error of the third call, and id of the key from the fourth call
 	}{
 		"CLI profile": {
 			func(w *world) { profile(w, 1) },
@@ -492,7 +492,7 @@ func TestChainRefreshesInTime(t *testing.T) {
 			{57*time.Minute - time.Second, time.Hour, 1},
 			{2 * time.Second, 100 * time.Second, 2},
 			{74 * time.Second, -time.Hour, 2},
-			{2 * time.Second, -time.Hour, 3}, // the key seems expired, but this machine's clock may be wrong
+			{2 * time.Second, -time.Hour, 3}, // the key seems to have expired, but the local clock may be wrong
 			{59 * time.Second, 0, 3},
 			{2 * time.Second, 0, 4},
 			{59 * time.Second, 0, 4},
@@ -604,7 +604,7 @@ func TestInstanceRole(t *testing.T) {
 	}
 }
 
-// TestContextEndsTheSearch checks that the caller's context can end a search for a key at any point.
+// TestContextEndsTheSearch checks that a search for a key ends when the caller's context is done.
 func TestContextEndsTheSearch(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "ALIBABA_CLOUD_CREDENTIALS_URI", "http://localhost:1/")

@@ -43,11 +43,12 @@ func replaceLogin(content []byte, name string, token oauthToken) ([]byte, error)
 	return edited, nil
 }
 
-// loginMembers are the JSON members that store an oauthToken in a profile, in the order of its fields.
+// loginMembers contains the names of the JSON members that store a login in a profile. The order is that of the fields
+// of oauthToken.
 var loginMembers = []string{"oauth_access_token", "oauth_refresh_token", "oauth_access_token_expire"}
 
-// setMember sets a member of the profile with the given index. A new member is inserted before the existing members. If
-// the profile does not exist, the result is not a valid configuration.
+// setMember sets a JSON member of the profile with the given index. A new member is inserted before the existing
+// members. If there is no profile with this index, the result is not a valid configuration.
 func setMember(content []byte, index int, name string, value []byte) []byte {
 	profiles, _ := memberOf(content, span{0, len(content)}, "profiles")
 	profile, _ := memberOf(content, profiles, strconv.Itoa(index))
@@ -74,9 +75,9 @@ func withoutLogin(content []byte, index int) (config map[string]any) {
 // span is a range of bytes in a document.
 type span struct{ start, end int }
 
-// memberOf returns the position of a value inside a JSON object or array. The argument parent is the position of the
-// object or array in content. For an object, name is the name of a member, and the last member with that name is used.
-// For an array, name is the index of an element.
+// memberOf returns the position of a value in a JSON object or array, which is at position parent in content. In an
+// object, name is the name of the member. If several members have this name, memberOf returns the last one. In an
+// array, name is the index of the element.
 func memberOf(content []byte, parent span, name string) (found span, ok bool) {
 	dec := json.NewDecoder(bytes.NewReader(content[parent.start:parent.end]))
 	open, _ := dec.Token()
@@ -107,8 +108,8 @@ type lockedFile struct {
 	content []byte
 }
 
-// openLocked opens the configuration file and waits up to 15 s for a lock on it. Other processes hold the lock for less
-// time than that. It returns an error if the lock is not available by then.
+// openLocked opens the configuration file and locks it. If another process holds the lock, openLocked waits for up to
+// 15 s and then returns an error. Other programs are expected to hold the lock only briefly.
 //
 // The lock is an exclusive flock on the file itself, as in credentials-go (1.4.14, providers/cli_profile.go,
 // writeConfigurationToFileWithLock). On Windows, credentials-go uses LockFileEx, but this package does not refresh
@@ -151,8 +152,8 @@ func tryOpenLocked(path string) (*lockedFile, error) {
 	return f, nil
 }
 
-// lock locks f and prepares f for update. It returns false if another process holds the lock, or if the path now refers
-// to a different file.
+// lock locks f, reads its content and creates the temporary file. It returns false if another process holds the lock,
+// or if the path now refers to a different file.
 func (f *lockedFile) lock() (bool, error) {
 	if locked, err := tryLock(f.file); !locked {
 		return false, err
@@ -162,7 +163,7 @@ func (f *lockedFile) lock() (bool, error) {
 		return false, osError(err)
 	}
 	if now, statErr := os.Stat(f.path); statErr != nil || !os.SameFile(info, now) {
-		return false, nil //nolint:nilerr // the file is being replaced: the caller opens it again
+		return false, nil //nolint:nilerr // the file is being replaced, so the caller must open it again
 	}
 	if f.content, err = readFile(f.path, maxConfigFile); err != nil {
 		return false, err
@@ -170,8 +171,8 @@ func (f *lockedFile) lock() (bool, error) {
 	return true, f.createTemp(info)
 }
 
-// createTemp creates the temporary file that will replace the configuration file. It has the directory, mode and owner
-// of the configuration file.
+// createTemp creates the temporary file that will replace the configuration file. Both files have the same directory,
+// mode and owner.
 func (f *lockedFile) createTemp(info os.FileInfo) error {
 	temp, err := os.CreateTemp(filepath.Dir(f.path), filepath.Base(f.path)+".tmp-")
 	if err != nil {

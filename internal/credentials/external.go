@@ -86,7 +86,7 @@ func externalOutput(data []byte) (foundKey, error) {
 	return foundKey{Credentials: key, expires: parseExpiration(out.Expiration)}, nil
 }
 
-// limitedBuffer is a buffer for up to maxOutput bytes. A Write beyond the limit fails, and the command ends.
+// limitedBuffer is a buffer for up to maxOutput bytes. A write beyond the limit fails, which ends the command.
 type limitedBuffer struct {
 	data     bytes.Buffer
 	overflow bool

@@ -80,7 +80,7 @@ func TestExternal(t *testing.T) {
 	}
 }
 
-// TestOwnerIsKept checks that a configuration file of another user or group still belongs to them after an update.
+// TestOwnerIsKept checks that updating a configuration file does not change the owner and the group of the file.
 func TestOwnerIsKept(t *testing.T) {
 	t.Parallel()
 	needFlock(t)
@@ -109,7 +109,8 @@ func TestOwnerIsKept(t *testing.T) {
 	}
 }
 
-// TestHomeFile checks that the home directory is HOME, whatever other systems use.
+// TestHomeFile checks that the home directory is the value of HOME, even if other variables such as USERPROFILE are
+// set.
 func TestHomeFile(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "USERPROFILE", "")

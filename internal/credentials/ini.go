@@ -32,7 +32,7 @@ func (s *system) iniProfileKey(ctx context.Context) (foundKey, error) {
 		return foundKey{}, notConfigured("%s has no section %s", show(path), show(name))
 	}
 	key, err := s.iniSectionKey(ctx, section)
-	if err != nil { // a missing key or role is an error if the section exists
+	if err != nil { // the section exists, so a missing key or role is an error
 		return foundKey{}, fmt.Errorf("section %s in %s: %s", show(name), show(path), err.Error())
 	}
 	return key, nil
@@ -97,8 +97,8 @@ func parseINI(text, name string) (section map[string]string, err error) {
 	return section, nil
 }
 
-// iniValue returns the value that starts in lines[i], and the number of its last line. The argument text is the part of
-// lines[i] that belongs to the value.
+// iniValue returns the value that starts in lines[i], and the index of the line in which the value ends. The argument
+// text is the part of lines[i] after the separator.
 func iniValue(lines []string, i int, text string) (value string, last int, err error) {
 	text = strings.TrimLeftFunc(text, unicode.IsSpace)
 	for _, quote := range []string{`"""`, "`"} {
@@ -130,8 +130,8 @@ func iniValue(lines []string, i int, text string) (value string, last int, err e
 	return text, i, nil
 }
 
-// iniMultiline returns the quoted value that starts with text in lines[i], and the number of the line with the closing
-// quote, which may be a later line.
+// iniMultiline returns the quoted value that starts in lines[i], and the index of the line that contains the closing
+// quote. The argument text is the part of lines[i] after the opening quote.
 func iniMultiline(lines []string, i int, text, quote string) (value string, last int, err error) {
 	for {
 		if end := strings.LastIndex(text, quote); end >= 0 {

@@ -33,8 +33,8 @@ type foundKey struct {
 	kind    string    // how the key was obtained, such as "AK" or "RamRoleArn"
 }
 
-// refreshTime returns the time at which the key must be refreshed. A key whose expiration time is unknown is used for a
-// while. So is a key that seems to have expired, because the local clock may be wrong.
+// refreshTime returns the time at which the key must be refreshed. If the expiration time is unknown or has passed, the
+// key is used for recheckAfter. A key may only seem to have expired, because the local clock may be wrong.
 func (k foundKey) refreshTime() time.Time {
 	left := time.Until(k.expires)
 	if left <= 0 {
@@ -53,10 +53,10 @@ func notConfigured(format string, args ...any) error {
 	return &notConfiguredError{fmt.Sprintf(format, args...)}
 }
 
-// isNotConfigured reports whether err itself is a notConfiguredError. Wrapped errors do not count: in a source that is
-// configured, a missing file is an error that must end the search.
+// isNotConfigured reports whether err itself is a notConfiguredError. It ignores wrapped errors. For example, if a
+// configured source needs a file that is missing, the error must end the search.
 func isNotConfigured(err error) bool {
-	_, ok := err.(*notConfiguredError) //nolint:errorlint // see above
+	_, ok := err.(*notConfiguredError) //nolint:errorlint // wrapped errors must be ignored
 	return ok
 }
 

@@ -2,7 +2,7 @@ package credentials
 
 import "testing"
 
-// TestIssuedKey checks that an issued key without id, secret or token is an error.
+// TestIssuedKey checks that a service's response is rejected if the key has no id, no secret or no token.
 func TestIssuedKey(t *testing.T) {
 	t.Parallel()
 	for k, ok := range map[issuedKey]bool{

@@ -67,8 +67,8 @@ func needFlock(t *testing.T) {
 	}
 }
 
-// TestLoginIsRefreshedAndStored checks that an expired login is refreshed only once, even by several processes, and
-// that nothing else in the configuration file changes.
+// TestLoginIsRefreshedAndStored checks that an expired login is refreshed only once if several processes need it at the
+// same time. Only the login may change in the configuration file.
 func TestLoginIsRefreshedAndStored(t *testing.T) {
 	t.Parallel()
 	needFlock(t)
@@ -184,7 +184,7 @@ func TestLoginIsNotRefreshedInVain(t *testing.T) {
 			if readErr != nil {
 				t.Fatal(readErr)
 			}
-			if c.text == "" { // either the refresh succeeds and the file remains valid, or nothing has changed
+			if c.text == "" { // the refresh token may be used only if the new login is stored
 				if (err == nil) != (server.n == 1) || (err == nil) == (string(data) == c.content) {
 					t.Errorf("%v; %d refreshes\n%s", err, server.n, data)
 				}
@@ -201,13 +201,13 @@ func TestLoginIsNotRefreshedInVain(t *testing.T) {
 	}
 }
 
-// TestOpenLockedFails checks that an error other than a held lock is returned at once, and that the lock is then
-// released.
+// TestOpenLockedFails checks that openLocked waits only if the lock is held. It returns any other error immediately and
+// releases the lock.
 func TestOpenLockedFails(t *testing.T) {
 	t.Parallel()
 	needFlock(t)
 	w := newWorld(t)
-	long := w.write("{}", strings.Repeat("x", 250)) // too long for the name of a temporary file
+	long := w.write("{}", strings.Repeat("x", 250)) // the name of the temporary file would be too long
 	for path, want := range map[string]string{w.home: "is a directory", long: "the directory is not writable", w.write(strings.Repeat(" ", maxConfigFile+1), "large"): "larger than"} {
 		synctest.Test(t, func(t *testing.T) {
 			start := time.Now()
@@ -238,7 +238,7 @@ func TestOpenLockedFails(t *testing.T) {
 	})
 }
 
-// TestLockOfAReplacedFile checks that a lock on a file does not count if another process has replaced the file.
+// TestLockOfAReplacedFile checks that a lock is not accepted if another process has replaced the file in the meantime.
 func TestLockOfAReplacedFile(t *testing.T) {
 	t.Parallel()
 	needFlock(t)
@@ -280,7 +280,7 @@ func TestLoginIsStoredForACallerThatLeft(t *testing.T) {
 	}
 }
 
-// TestLoginValid checks until when an access token is used.
+// TestLoginValid checks that an access token is used until one minute before it expires.
 func TestLoginValid(t *testing.T) {
 	t.Parallel()
 	now := time.Now().Unix()
@@ -352,7 +352,8 @@ func TestRefusedLogin(t *testing.T) {
 	}
 }
 
-// TestReplaceLoginKeepsUnusualFiles checks that replaceLogin returns an error if it cannot replace exactly the login.
+// TestReplaceLoginKeepsUnusualFiles checks that replaceLogin returns errLayout if it cannot replace the login without
+// other changes.
 func TestReplaceLoginKeepsUnusualFiles(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ content, access string }{

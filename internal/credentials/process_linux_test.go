@@ -33,12 +33,13 @@ import (
 
 // childCase describes one search for a key in a child process.
 type childCase struct {
-	Env     []string // all environment variables
-	Profile bool     // search only profile p instead of the default chain
-	Result  string   // path of the file for the outcome
+	Env     []string // the environment variables of the search
+	Profile bool     // search only the profile p instead of the default chain
+	Result  string   // path of the file to which the child process writes the outcome
 }
 
-// TestMain runs the tests, or, in a child process of TestProcesses, the searches in the file CREDENTIALS_TEST_CASES.
+// TestMain runs the tests. In a child process of TestProcesses, TestMain instead runs the searches that are listed in
+// the file named by CREDENTIALS_TEST_CASES.
 func TestMain(m *testing.M) {
 	file := os.Getenv("CREDENTIALS_TEST_CASES")
 	if file == "" {
@@ -137,11 +138,11 @@ func TestLeakFindsEveryForm(t *testing.T) {
 	}
 }
 
-// servers simulates the services that issue keys. Services with TLS are reached through proxy, and other services at
-// plain.
+// servers simulates the services that issue keys. The server proxy handles requests to services with TLS, and the
+// server plain handles all other requests.
 type servers struct {
 	proxy, plain *httptest.Server
-	certificate  string // path of the file with the servers' certificate
+	certificate  string // path of the file with the certificate of the TLS server
 }
 
 // misbehaviors lists the ways in which the simulated servers can misbehave. An empty string means normal behavior.
@@ -195,7 +196,7 @@ func startServers(t *testing.T, misbehavior string) *servers {
 	return s
 }
 
-// tunnel handles a CONNECT request by connecting to address, whatever host is requested.
+// tunnel handles a CONNECT request. It connects the client to address instead of the requested host.
 func tunnel(w http.ResponseWriter, r *http.Request, address string) {
 	if r.Method != http.MethodConnect {
 		http.Error(w, "only CONNECT", http.StatusMethodNotAllowed)
@@ -242,11 +243,11 @@ func makeCertificate(t *testing.T) (certificate tls.Certificate, file string) {
 // processCase is a configuration of a key in files and environment variables. Words such as SECRET, HOME and PLAIN
 // stand for the test's secrets, the home directory and a server's URL.
 type processCase struct {
-	profile string            // members of profile p in ~/.aliyun/config.json
+	profile string            // the JSON of profile p in ~/.aliyun/config.json
 	files   map[string]string // contents of files by their path in the home directory
 	env     []string
-	fixed   bool // no server is used, so the key is found even if the servers misbehave
-	writes  bool // a new login is stored in the configuration file
+	fixed   bool // the key is found even if the servers misbehave, because no server is used
+	writes  bool // the case stores a new login in the configuration file
 }
 
 var processCases = map[string]processCase{
@@ -307,7 +308,7 @@ func TestProcesses(t *testing.T) {
 	}
 }
 
-// processRun contains the files of a processCase and the settings of its child process.
+// processRun contains the files of a processCase and the input of the child process that runs the case.
 type processRun struct {
 	child  childCase
 	config string            // path of the CLI's configuration file

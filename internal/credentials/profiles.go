@@ -176,7 +176,7 @@ func (r *profileReader) key(ctx context.Context, name string, via []string) (fou
 		return foundKey{}, fmt.Errorf("the mode %s is not supported: use one of %s", unusable, strings.Join(supportedModes, ", "))
 	}
 	key, err := r.modeKey(ctx, p, mode, append(via, name))
-	if isNotConfigured(err) && mode != "AK" { // the profile exists, so this is an error
+	if isNotConfigured(err) && mode != "AK" { // the profile exists, so the error must end the search
 		err = errors.New(err.Error())
 	}
 	key.kind = mode

@@ -112,7 +112,7 @@ func TestProfileModes(t *testing.T) {
 	}
 }
 
-// TestProfileDefaults checks the values that are used if a configuration file does not contain them.
+// TestProfileDefaults checks the default values of settings that a profile does not contain.
 func TestProfileDefaults(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "ALIBABA_CLOUD_ROLE_ARN", "env-role", "ALIBABA_CLOUD_OIDC_PROVIDER_ARN", "env-provider")
@@ -129,13 +129,13 @@ func TestProfileDefaults(t *testing.T) {
 		}
 		return httpmock.NewJsonResponse(200, stsKey(1))
 	})
-	w.config(`{"profiles":[{"name":"other","mode":"AK"},{"name":"default","mode":"OIDC"}]}`) // there is no current profile
+	w.config(`{"profiles":[{"name":"other","mode":"AK"},{"name":"default","mode":"OIDC"}]}`) // the profile "default" is used
 	if key, err := newProfile(w.system, "").Credentials(t.Context()); key != keyOf(1) || err != nil {
 		t.Errorf("%q, %v", key.AccessKeyID, err)
 	}
 }
 
-// TestInferMode checks the mode of profiles that do not specify one.
+// TestInferMode checks which mode is inferred for a profile that does not specify a mode.
 func TestInferMode(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -167,7 +167,7 @@ func TestInferMode(t *testing.T) {
 	}
 }
 
-// TestSourceProfiles checks the maximum length of a chain of source profiles.
+// TestSourceProfiles checks that a chain of source profiles may contain at most maxSources profiles.
 func TestSourceProfiles(t *testing.T) {
 	t.Parallel()
 	for length, ok := range map[int]bool{maxSources: true, maxSources + 1: false} {

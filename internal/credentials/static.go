@@ -10,9 +10,8 @@ import (
 
 // Static is a [Provider] that always returns the same key.
 //
-// A Static holds a pointer to the key, not the key itself, so that package fmt never prints the key. Package fmt cannot
-// call the method Format of a value in an unexported field of another struct. It may then print the field of the
-// Static, but for a pointer in a field it prints only the address.
+// A Static contains a pointer to the key, so that package fmt never prints the key. If a struct has a Static in an
+// unexported field, package fmt cannot call the method Format. It then prints the pointer as an address.
 type Static struct{ key *signer.Credentials }
 
 // NewStatic returns a provider that always returns key.

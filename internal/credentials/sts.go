@@ -27,7 +27,7 @@ type role struct {
 	vpc         bool
 }
 
-// assumeRole uses key to obtain a temporary key for the role r.
+// assumeRole returns a temporary key for the role r. The request is signed with the given key.
 func (s *system) assumeRole(ctx context.Context, key signer.Credentials, r role) (foundKey, error) {
 	if err := validateKey(key); err != nil {
 		return foundKey{}, err
@@ -49,8 +49,8 @@ func (s *system) assumeRole(ctx context.Context, key signer.Credentials, r role)
 	return s.callSTS(ctx, endpoint, signed.Query, "RamRoleArn")
 }
 
-// assumeRoleWithOIDC uses an OIDC token instead of a key to obtain a temporary key for the role r. If token is empty,
-// it reads the token from tokenFile on every call, because the file is updated regularly.
+// assumeRoleWithOIDC returns a temporary key for the role r. The request contains an OIDC token instead of a signature.
+// If token is empty, assumeRoleWithOIDC reads tokenFile on every call, because the file is updated regularly.
 func (s *system) assumeRoleWithOIDC(ctx context.Context, r role, providerARN, token, tokenFile string) (foundKey, error) {
 	switch {
 	case providerARN == "":

@@ -35,7 +35,7 @@ func TestSTSEndpoints(t *testing.T) {
 	}
 }
 
-// TestOIDCRequest checks the request of AssumeRoleWithOIDC. It has no signature.
+// TestOIDCRequest checks the parameters of an AssumeRoleWithOIDC request, which must not be signed.
 func TestOIDCRequest(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -44,7 +44,7 @@ func newSystem() *system {
 				DialContext:            (&net.Dialer{Timeout: dialTimeout}).DialContext,
 				TLSHandshakeTimeout:    5 * time.Second,
 				TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12},
-				DisableKeepAlives:      true, // about one request per hour
+				DisableKeepAlives:      true, // there is only about one request per hour
 				MaxResponseHeaderBytes: maxResponse,
 			},
 			// Do not follow redirects, which would send a token or a signature to another host.
@@ -117,8 +117,8 @@ type request struct {
 	body        []byte
 }
 
-// call sends a request and decodes the JSON response into out. If the status is not 200, it returns an error that ends
-// with the result of advice. The function advice may read out, and may be nil.
+// call sends a request and decodes the JSON response into out. If the status is not 200, call returns an error that
+// ends with the string returned by advice. The function advice may be nil, and may read the decoded response from out.
 func (s *system) call(ctx context.Context, r request, out any, advice func(status int) string) error {
 	res, err := fetch(ctx, s.client, requestTimeout, r.method, r.url, r.header, r.body)
 	if err != nil {

@@ -42,9 +42,9 @@ func main() {
 
 // generator collects the parts of the output.
 type generator struct {
-	types   map[string]ast.Expr // all types of the package, by name
-	queue   []string            // names of the structs that need a function, without duplicates
-	last    int                 // number of the last member that was added to the table
+	types   map[string]ast.Expr // all types that the package declares, by name
+	queue   []string            // names of the structs for which a function has to be generated, without duplicates
+	last    int                 // number of the last entry in the table of members
 	table   bytes.Buffer        // the table of members
 	read    bytes.Buffer        // the functions that read structs
 	methods bytes.Buffer        // the JSON methods of the structs that contain lists
@@ -88,17 +88,17 @@ func generate(dir string) ([]byte, error) {
 	return format.Source(slices.Concat([]byte(header), g.table.Bytes(), []byte("}\n"), g.read.Bytes(), g.methods.Bytes()))
 }
 
-// structType generates the function that reads a struct. For a struct that contains lists, it also generates JSON
-// methods, because encoding/json would not wrap the lists.
+// structType generates the function that reads a struct. If the struct contains lists, structType also generates the
+// methods MarshalJSON and UnmarshalJSON, because encoding/json does not know the API's format of lists.
 func (g *generator) structType(name string) error {
 	members, err := g.members(name)
 	if err != nil {
 		return err
 	}
-	g.last++ // the empty entry before the struct's members
+	g.last++ // in the table, an empty entry precedes the members of each struct
 	fmt.Fprintf(&g.read, "\nfunc read%[1]s(d *jsonscan.Decoder, v *%[1]s, i int) int {\n", name)
-	// If a wrapper and a member of the list's elements have the same name, the API may return an element as a string,
-	// which is the value of that member. An example is the list OperationLocks.
+	// In a list such as OperationLocks, the API may return an element as a string instead of an object. The string is
+	// the value of the member whose name is also the wrap tag of the list.
 	for _, m := range members {
 		if g.isListName(m.name, name) {
 			fmt.Fprintf(&g.read, "if d.At(i) == '\"' {\nreturn d.ReadString(%s, i)\n}\n", stringPtr(m))
@@ -161,7 +161,7 @@ func (g *generator) members(name string) ([]member, error) {
 	return members, nil
 }
 
-// readMember returns the Go statement that reads a member into its field.
+// readMember returns a Go statement that reads the value of a JSON member into the corresponding field.
 func (g *generator) readMember(m member) (string, error) {
 	v := "v." + m.field
 	switch t := m.typ.(type) {
@@ -201,7 +201,7 @@ func (g *generator) readMember(m member) (string, error) {
 	return "", fmt.Errorf("type %s is not supported", types.ExprString(m.typ))
 }
 
-// kind returns "struct" if the named type is a struct, and otherwise the name of its underlying basic type.
+// kind returns "struct" if name is a struct type. Otherwise, kind returns the name of the underlying basic type.
 func (g *generator) kind(name string) string {
 	switch t := g.types[name].(type) {
 	case *ast.StructType:
@@ -220,7 +220,7 @@ func (g *generator) enqueue(name string) {
 	}
 }
 
-// isListName reports whether a list with the given element type has a wrapper with the given name.
+// isListName reports whether any struct has a list whose elements have the given type and whose wrap tag is name.
 func (g *generator) isListName(name, elements string) bool {
 	for _, t := range g.types {
 		s, ok := t.(*ast.StructType)
@@ -237,8 +237,8 @@ func (g *generator) isListName(name, elements string) bool {
 	return false
 }
 
-// stringPtr returns a Go expression for a *string that points to the field of m. The field must have the underlying
-// type string.
+// stringPtr returns the Go expression for a pointer to the field of m, converted to *string. The underlying type of the
+// field must be string.
 func stringPtr(m member) string {
 	if fmt.Sprint(m.typ) == "string" {
 		return "&v." + m.field

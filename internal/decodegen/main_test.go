@@ -33,7 +33,8 @@ func generated(t *testing.T, declarations string) (string, error) {
 	if err := os.WriteFile(filepath.Join(dir, "types.go"), []byte("package ecs\n"+declarations), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	// These files are not valid Go, because the generator must not read tests or its previous output.
+	// The generator must not read tests or the file that it generates. These files are not valid Go, so reading one of
+	// them would cause an error.
 	for _, name := range []string{"x_test.go", output} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte("not Go"), 0o600); err != nil {
 			t.Fatal(err)
@@ -64,7 +65,7 @@ func TestGenerate(t *testing.T) {
 		"A Part `json:\"B\"`":                `i = jsonscan.ReadObject(d, &v.A, i, readPart)|func readPart(d *jsonscan.Decoder, v *Part, i int) int { i, m := d.OpenObject(i, 3)|case 4: // Name`,
 		"A []string `json:\"B\" wrap:\"C\"`": "v.A, i = jsonscan.ReadList(d, i, (*jsonscan.Decoder).ReadString)|2: {Key: `,\"B\":`, WrapKey: `{\"C\":`},",
 		"A []Part `json:\"B\" wrap:\"C\"`":   `v.A, i = jsonscan.ReadList(d, i, readPart)`,
-		// An element may also be a string.
+		// The generated code must accept a string as an element of the list.
 		"A []Part `json:\"B\" wrap:\"Name\"`": `if d.At(i) == '"' { return d.ReadString(&v.Name, i) } i, m := d.OpenObject(i, 3)`,
 		"A any `json:\"-\"`":                  `switch m { default: i = d.KeepUnknown(i) }`,
 	} {

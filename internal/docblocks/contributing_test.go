@@ -40,7 +40,7 @@ func TestWhereItIsDecided(t *testing.T) {
 				identifiers = append(identifiers, span[1])
 				continue
 			}
-			if !strings.Contains(span[1], "/") { // relative to the directory of the previous file in the row
+			if !strings.Contains(span[1], "/") { // in the directory of the previous file
 				span[1] = path.Join(path.Dir(file), span[1])
 			}
 			file = span[1]

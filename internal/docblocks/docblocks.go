@@ -133,7 +133,8 @@ func defined(b Block) ([]string, error) {
 	return names, nil
 }
 
-// selected returns all identifiers to the left of a dot in source, which include the names of the packages it uses.
+// selected returns the identifiers that precede a dot in source. They include the names of all packages that source
+// uses.
 func selected(source string) (map[string]bool, error) {
 	file, err := parser.ParseFile(token.NewFileSet(), "", source, parser.SkipObjectResolution)
 	if err != nil {
@@ -158,7 +159,7 @@ func Build(ctx context.Context, moduleDir, outDir string, programs map[string][]
 	if err != nil {
 		return err
 	}
-	const parent = "docblocks.tmp" // this directory exists only in the overlay
+	const parent = "docblocks.tmp" // an overlay simulates this directory, so that nothing is written to the module
 	overlay := map[string]map[string]string{"Replace": {}}
 	args := []string{"build", "-overlay", filepath.Join(outDir, "overlay.json"), "-o", outDir + string(filepath.Separator)}
 	for name, source := range programs {

@@ -129,11 +129,11 @@ func compare(ctx context.Context, model fs.FS) ([]string, error) {
 	return append(findings, hosts...), err
 }
 
-// schema maps the path of each parameter or member to its type: string, number, boolean, object, or an array of one of
-// these types.
+// schema describes a request or a response. It maps the path of each parameter or JSON member to its type: string,
+// number, boolean, object, or an array of one of these types.
 type schema map[string]string
 
-// differences returns the differences between the schema of this module (sdk) and that of the vendor, sorted by path.
+// differences compares this module's schema with the vendor's schema and returns the differences, sorted by path.
 func differences(name string, sdk, vendor schema) (findings []string) {
 	paths := map[string]bool{}
 	for path := range sdk {

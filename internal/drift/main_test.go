@@ -37,7 +37,7 @@ func TestExcerpt(t *testing.T) {
 	}; !slices.Equal(differs, want) {
 		t.Errorf("got  %q\nwant %q", differs, want)
 	}
-	for _, want := range []string{ // these are missing from the excerpt
+	for _, want := range []string{ // the excerpt does not contain these parameters and members
 		"the DescribeInstances request has VpcId (string), which the vendor's model lacks",
 		"the DescribeInstances response has Instances.Instance[].ZoneId (string), which the vendor's model lacks",
 		"the DescribeRegions request has ResourceType (string), which the vendor's model lacks",
@@ -51,7 +51,7 @@ func TestExcerpt(t *testing.T) {
 	}
 }
 
-// TestPackage checks that the command can read the vendor's package from a package file.
+// TestPackage checks that the command can read a package file in npm's format.
 func TestPackage(t *testing.T) {
 	t.Parallel()
 	var archive bytes.Buffer

@@ -23,7 +23,7 @@ var schemas = []struct {
 }{
 	{"the DescribeInstances request", "package/dist/models/DescribeInstancesRequest.js", func() schema {
 		s := request(reflect.TypeFor[ecs.DescribeInstancesRequest]())
-		// The client sets these parameters itself, so the request type has no fields for them.
+		// The request type has no fields for these parameters, because the client sets them itself.
 		maps.Copy(s, schema{"RegionId": "string", "DryRun": "boolean", "Filter[]": "array of object", "Filter[].Key": "string", "Filter[].Value": "string"})
 		return s
 	}},
@@ -44,11 +44,12 @@ var schemas = []struct {
 	}},
 	{"the ListTagResources request", "package/dist/models/ListTagResourcesRequest.js", func() schema {
 		s := request(reflect.TypeFor[ecs.ListTagResourcesRequest]())
-		s["RegionId"] = "string" // set by the client
+		s["RegionId"] = "string" // the client sets this parameter
 		return s
 	}},
 	{"the ListTagResources response", "package/dist/models/ListTagResourcesResponseBody.js", func() schema {
-		// No type of this module contains these members, because ListTagResources yields only the elements of the list.
+		// No Go type contains the members outside of the list, because ListTagResources yields only the elements of the
+		// list.
 		s := schema{"RequestId": "string", "NextToken": "string", "TagResources": "object", "TagResources.TagResource[]": "array of object"}
 		addMembers(s, reflect.TypeFor[ecs.TagResource](), "TagResources.TagResource[].")
 		return s
@@ -81,8 +82,8 @@ func addParameters(s schema, t reflect.Type, prefix string) {
 	}
 }
 
-// envelope returns the schema of a response type's scalar members, except the members named in except. The fields of
-// such a type have no tags, so the members have the names of the fields.
+// envelope returns the schema of the members at the top level of a response, except the members named in except. The Go
+// fields have no tags, so the names of the members are the names of the fields.
 func envelope(t reflect.Type, except ...string) schema {
 	s := schema{}
 	for _, f := range reflect.VisibleFields(t) {
@@ -106,7 +107,7 @@ func addMembers(s schema, t reflect.Type, prefix string) {
 		at := prefix + name
 		switch typ := f.Type; {
 		case typ.Kind() == reflect.Slice:
-			s[at] = "object" // the wrapper
+			s[at] = "object" // the object that wraps the list
 			at += "." + f.Tag.Get("wrap") + "[]"
 			s[at] = "array of " + scalar(typ.Elem())
 			if typ.Elem().Kind() == reflect.Struct {
@@ -120,7 +121,7 @@ func addMembers(s schema, t reflect.Type, prefix string) {
 	}
 }
 
-// scalar returns the JSON type of a Go type that is not a slice.
+// scalar returns the JSON type for a Go type, which must not be a slice.
 func scalar(t reflect.Type) string {
 	if t == reflect.TypeFor[time.Time]() {
 		return "string"
@@ -141,8 +142,8 @@ func scalar(t reflect.Type) string {
 	}
 }
 
-// compareEndpoints compares the vendor's endpoints with the hosts to which the client sends its requests. To find a
-// host, it makes a call with an http.RoundTripper that does not send the request.
+// compareEndpoints compares the vendor's endpoints with the hosts to which the client sends its requests. To find these
+// hosts, it makes calls with an http.RoundTripper that does not send the requests.
 func compareEndpoints(ctx context.Context, vendor map[string]string) (findings []string, err error) {
 	for _, region := range slices.Sorted(maps.Keys(vendor)) {
 		var host string

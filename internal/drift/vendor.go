@@ -58,8 +58,8 @@ var (
 	quoted     = regexp.MustCompile(`^'([^']+)'$`)
 )
 
-// class describes a class in the vendor's model. Its maps contain the name and the type of the member for each
-// property.
+// class describes a class in the vendor's model. For each property of the class, names contains the name of the JSON
+// member, and types contains its type.
 type class struct{ names, types map[string]string }
 
 // readSchema returns the schema of the request or response that a file of the vendor's model defines. The last class in

@@ -14,8 +14,8 @@ import (
 // MaxElements is the maximum number of list elements, unknown members and unreadable values in one document.
 const MaxElements = 250_000
 
-// Member describes a member of a JSON object that corresponds to a field of a Go struct. In the generated table, each
-// struct has an empty entry, followed by its members. The number of a member is its index in the table.
+// Member describes a JSON member that corresponds to a field of a Go struct. In the generated table of members, each
+// struct has an empty entry, followed by one entry for each member. The number of a member is its index in the table.
 type Member struct {
 	Key     string // encoded name with the comma before it and the colon after it: `,"Tags":`
 	WrapKey string // for a wrapped list, the JSON between Key and the list: `{"Tag":`
@@ -25,8 +25,8 @@ type Member struct {
 const minBufferSize = 64
 
 const (
-	root    = 0 // number of the value passed to ReadRoot
-	unknown = 1 // number of a member without a field, and of the first empty entry
+	root    = 0 // number of the document itself, the value passed to ReadRoot
+	unknown = 1 // number of a member for which the struct has no field, and of the table's first empty entry
 )
 
 // Decoder reads JSON into Go structs. Like the methods of Scanner, each method that reads a value takes the value's
@@ -41,21 +41,22 @@ type Decoder struct {
 
 	learned learned
 	path    []step
-	// current is the number of the current member of the object at the end of path. If the last step of path has the
-	// same number, the current value is the object or list element at the end of path itself.
+	// current is the number of the member whose value is being read. If the last step of path has the same number, the
+	// value being read is the object or list element to which path leads. Otherwise, the value is a member of the
+	// object to which path leads.
 	current  uint8
-	name     []byte        // name of the current member, if it has no field
+	name     []byte        // name of the current member, if the struct has no field for it
 	previous [256]position // for each member number, the position in Data of the string read most recently
 	begin    int           // position of the value that ReadRoot reads
 	elements int           // number of list elements, unknown members and unreadable values; see MaxElements
 
 	textBuffer     strings.Builder // buffer for the strings read by the current call of ReadRoot
 	textSize       int             // total length of the strings in the previous buffers
-	nextBufferSize int             // minimum size of the next buffer
+	nextBufferSize int             // minimum size, in bytes, of the next textBuffer
 
 	lists        []string // unused rest of the array for string lists
 	listSize     int      // total length of the string lists read by the current call of ReadRoot
-	nextArrayLen int      // minimum length of the next array
+	nextArrayLen int      // minimum length of the next array for string lists
 
 	extra    []Extra
 	problems []Problem
@@ -78,15 +79,16 @@ type Problem struct {
 // position is the position of a string in Data.
 type position struct{ begin, end int }
 
-// step is one step of a path: a member, and the part of its value in which the path continues.
+// step is one step of the path from the root of a document to a value. It leads from an object to the value of a
+// member, or to a list or a list element in the value of a member.
 type step struct {
 	member uint8
-	index  int // index of a list element, inMember or inWrapper
+	index  int // index of the list element to which the step leads, or inMember or inWrapper
 }
 
 const (
-	inMember  = -1 // the path continues in the member's value
-	inWrapper = -2 // the path continues in the list within the member's wrapper
+	inMember  = -1 // the step leads to the member's value
+	inWrapper = -2 // the step leads to the list inside the member's wrapper object
 )
 
 // Release drops all references to the document. It reports whether d is small enough to be reused for another document.
@@ -96,7 +98,7 @@ func (d *Decoder) Release() bool {
 	clear(d.problems[:cap(d.problems)])
 	d.previous = [256]position{}
 	d.name, d.elements, d.path, d.extra, d.problems = nil, 0, d.path[:0], d.extra[:0], d.problems[:0]
-	return cap(d.extra) < 1<<14 && d.compact.Cap() < 1<<20 // each problem has an extra member
+	return cap(d.extra) < 1<<14 && d.compact.Cap() < 1<<20 // every problem is also in d.extra
 }
 
 // ReadRoot reads the value at position i into v, which must point to a zero value, and returns the position after the
@@ -109,14 +111,14 @@ func ReadRoot[T any](d *Decoder, v *T, i int, read func(*Decoder, *T, int) int) 
 	d.nextArrayLen, d.listSize = min(d.listSize, 64), 0
 	end = read(d, v, i)
 	d.textSize += d.textBuffer.Len()
-	// Discard the buffers, because their memory belongs to this value.
+	// Do not reuse the buffers, because the strings of this value refer to them.
 	d.textBuffer.Reset()
 	d.lists = nil
 	return end
 }
 
-// Extra returns the members for which the struct has no field, and the members that could not be read, in the value
-// read by the last call of ReadRoot. The slice is valid until the next call of ReadRoot.
+// Extra returns the members that the last call of ReadRoot could not store: members for which the struct has no field,
+// and members whose value could not be read. The slice is valid until the next call of ReadRoot.
 func (d *Decoder) Extra() []Extra { return d.extra }
 
 // Problems returns the values that the last call of ReadRoot could not read, in the order of the document. The slice is
@@ -124,8 +126,8 @@ func (d *Decoder) Extra() []Extra { return d.extra }
 func (d *Decoder) Problems() []Problem { return d.problems }
 
 // OpenObject begins to read the object at position i. It returns the position of the first member's value and the
-// number of the first member. That number is 0 if the object is empty, and first if the member is unknown. The argument
-// first is the number of the object's empty entry in Members.
+// number of the member. The number is 0 if the object is empty. If the struct has no field for the member, the number
+// is first, which must be the number of the struct's empty entry in Members.
 func (d *Decoder) OpenObject(i int, first uint8) (at int, member uint8) {
 	if d.At(i) != '{' {
 		return d.expectEmpty(i, errNotObject), 0
@@ -160,9 +162,9 @@ func (d *Decoder) NextMember(i int, member uint8) (at int, next uint8) {
 	return d.findMember(i, member)
 }
 
-// findMember finds the member whose name begins at position i. It first tries the members that have recently followed
-// the previous member. If one of these members matches, the learned order is not changed, so that it remains useful if
-// a member is often missing.
+// findMember reads the member name at position i. It returns the position of the member's value and the number of the
+// member. To avoid comparing all names, it first tries the next members in the learned order. If one of them matches,
+// the learned order is kept, because a skipped member may be present in the next object.
 func (d *Decoder) findMember(i int, before uint8) (at int, next uint8) {
 	next = before
 	for range 4 {
@@ -192,18 +194,19 @@ func (d *Decoder) findMember(i int, before uint8) (at int, next uint8) {
 // keyName returns the name of the member from its encoded Key or WrapKey.
 func keyName(key string) string { return key[2 : len(key)-2] }
 
-// KeepUnknown adds the current member to Extra, because the member has no field.
+// KeepUnknown skips the value at position i and adds the current member to Extra. It is used for members for which the
+// struct has no field.
 func (d *Decoder) KeepUnknown(i int) (end int) {
 	if d.overElementLimit() {
 		return len(d.Data)
 	}
-	path := d.valuePath() // call valuePath first, because Skip invalidates d.name
+	path := d.valuePath() // must precede the call of Skip, which invalidates d.name
 	end = d.Skip(i)
 	d.keepExtra(path, i, end)
 	return end
 }
 
-// ReadObject reads the object that is the current member's value.
+// ReadObject calls read to read the object that is the value of the current member.
 func ReadObject[T any](d *Decoder, v *T, i int, read func(*Decoder, *T, int) int) (end int) {
 	d.path = append(d.path, step{d.current, inMember})
 	end = read(d, v, i)
@@ -258,7 +261,7 @@ func readWrapped[T any](d *Decoder, i int, member uint8, read func(*Decoder, *T,
 	return items, end
 }
 
-// readElements reads the elements of the array at position i, to which d.path leads.
+// readElements reads the elements of the array at position i. The last step of d.path must lead to the list.
 func readElements[T any](d *Decoder, i int, member uint8, read func(*Decoder, *T, int) int) (items []T, end int) {
 	d.current = member
 	if d.At(i) != '[' {
@@ -321,7 +324,7 @@ func (d *Decoder) IsEmptyValue(i int) bool {
 	}
 }
 
-// expectEmpty skips a value that does not have the expected type, and reports problem unless the value means "not set".
+// expectEmpty skips a value of the wrong type. It reports problem unless the value means "not set".
 func (d *Decoder) expectEmpty(i int, problem error) (end int) {
 	end = d.Skip(i)
 	if !d.IsEmptyValue(i) {

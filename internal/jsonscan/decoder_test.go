@@ -43,7 +43,7 @@ func TestDecoder(t *testing.T) {
 	for _, tt := range []struct {
 		text string
 		want box
-		also string // the extra members, followed by the problems
+		also string // the expected extra members, followed by the expected problems
 	}{
 		{`{"Name":"a","Size":1,"Texts":{"Text":["x","y"]}}`, box{"a", 1, []string{"x", "y"}}, "map[] []"},
 		{`{"Texts":["x"],"Size":"2","Name":"a"}`, box{"a", 2, []string{"x"}}, "map[] []"},
@@ -57,7 +57,7 @@ func TestDecoder(t *testing.T) {
 		{`[1]`, box{}, "map[:[1]] [: the value is not an object]"},
 		{`{"Texts":{"More":3,"Text":5}}`, box{}, "map[Texts.More:3 Texts.Text:5] [Texts.Text: the value is not a list]"},
 		{`{"a.b":1,"~":2,"":3}`, box{}, "map[:3 a~1b:1 ~0:2] []"},
-		{`{"Texts":{"Text":[[]],"Text":["z"]}}`, box{Texts: []string{"z"}}, "map[] []"}, // if the list occurs twice, the last one counts
+		{`{"Texts":{"Text":[[]],"Text":["z"]}}`, box{Texts: []string{"z"}}, "map[] []"}, // a repeated list: the last one is used
 	} {
 		d.Reset([]byte(tt.text))
 		var got box

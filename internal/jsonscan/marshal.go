@@ -67,11 +67,11 @@ func (n *extraNode) child(name string) *extraNode {
 	return n.children[name]
 }
 
-// appendStruct appends a struct as a JSON object. The extra members without a field follow the struct's fields, sorted
-// by name.
+// appendStruct appends a struct as a JSON object. The object contains the fields of the struct, followed by the extra
+// members that do not belong to a field. These extra members are sorted by name.
 func appendStruct(b []byte, v reflect.Value, extra *extraNode) ([]byte, error) {
 	b = append(b, '{')
-	written := 0 // number of children of extra that have been written
+	written := 0 // number of children of extra that belong to a field
 	var fields map[string]bool
 	if extra != nil {
 		fields = make(map[string]bool, v.NumField())
@@ -101,7 +101,7 @@ func appendStruct(b []byte, v reflect.Value, extra *extraNode) ([]byte, error) {
 	return append(b, '}'), nil
 }
 
-// appendMembers appends the extra members whose names are not in except.
+// appendMembers appends the children of extra as JSON members, sorted by name. It omits the children named in except.
 func appendMembers(b []byte, extra *extraNode, except map[string]bool) []byte {
 	for _, name := range slices.Sorted(maps.Keys(extra.children)) {
 		if except[name] {
@@ -110,7 +110,7 @@ func appendMembers(b []byte, extra *extraNode, except map[string]bool) []byte {
 		child := extra.children[name]
 		if b = appendName(b, name); child.value != nil {
 			b = append(b, child.value...)
-		} else { // an object for which the struct has no field
+		} else { // the child is an object that contains extra members
 			b = append(appendMembers(append(b, '{'), child, nil), '}')
 		}
 	}

@@ -34,8 +34,8 @@ func Check(data []byte, maxValues int) error {
 }
 
 // CheckPage is like Check, but for a response that contains a list. It also returns an error if an object outside of
-// arrays has two members with the same name, ignoring case. encoding/json would ignore the first of them, which may be
-// the list or the token of the next page.
+// arrays has two members whose names are equal, ignoring case. From such an object, encoding/json would drop a member,
+// such as the list or the token of the next page.
 func CheckPage(data []byte, maxValues int) error {
 	if err := Check(data, maxValues); err != nil {
 		return err
@@ -63,8 +63,8 @@ func (s *Scanner) unique(i int) (end int) {
 	return i
 }
 
-// Scanner reads JSON from Data, which must not change in the meantime. Each method that reads a part of the data takes
-// the position of that part and returns the position after it.
+// Scanner reads JSON from Data. The caller must not change Data while the Scanner uses it. Each method that reads a
+// part of the data takes the position of that part and returns the position after it.
 //
 // Err is the first error that occurred. After an error, every method returns len(Data) as the position. The caller
 // therefore has to check Err only after reading the whole document.
@@ -171,8 +171,8 @@ func (s *Scanner) Name(i int) (name []byte, at int) {
 	return name, s.SkipSpace(i + 1)
 }
 
-// String reads the string at position i. If the string is plain, verbatim is true and value is a part of Data. If the
-// string contains escapes or invalid UTF-8, value is valid only until the next call of String, Name or Skip.
+// String reads the string at position i. If verbatim is true, the string is valid UTF-8 without escapes, and value is a
+// part of Data. Otherwise, value is valid only until the next call of String, Name or Skip.
 func (s *Scanner) String(i int) (value []byte, verbatim bool, at int) {
 	end, plain := scanString(s.Data, i+1)
 	if end < 0 {

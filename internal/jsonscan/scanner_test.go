@@ -18,7 +18,7 @@ func scan(data []byte) (*Scanner, error) {
 	return s, s.End(s.Skip(s.SkipSpace(0)))
 }
 
-// tree returns the value at position i in the form that encoding/json returns for an any with UseNumber.
+// tree decodes the value at position i to the Go types that encoding/json uses, with json.Number for numbers.
 func tree(t *testing.T, s *Scanner, i int) (v any, end int) {
 	t.Helper()
 	switch c := s.At(i); c {
@@ -146,7 +146,7 @@ func TestAgainstEncodingJSON(t *testing.T) {
 		check(t, []byte{'"', '\\', byte(c), '"'})
 		check(t, []byte{'"', '\\', 'u', '0', '0', 'a', byte(c), '"'})
 	}
-	for n := range 40 { // truncates the document at every position
+	for n := range 40 { // truncate the document at every position
 		check(t, []byte(`{"a":[1,"b\u00e9",null],"c":{"d":-1.5e3}}`)[:n])
 	}
 }

@@ -61,9 +61,10 @@ func FuzzTime(f *testing.F) {
 				t.Errorf("%q is not in UTC: %v", text, want)
 			}
 		}
-		// ReadTime does not call ParseTime for the usual layout.
+		// For times in the usual layout, ReadTime has its own code instead of calling ParseTime. Both must return the
+		// same time.
 		quoted, _ := json.Marshal(text)
-		if err := json.Unmarshal(quoted, &text); err != nil { // replaces invalid UTF-8
+		if err := json.Unmarshal(quoted, &text); err != nil { // invalid UTF-8 in text becomes U+FFFD
 			t.Fatal(err)
 		}
 		want, err = ParseTime(text)

@@ -47,7 +47,7 @@ func (d *Decoder) ReadString(to *string, i int) (end int) {
 		previous := &d.previous[d.current]
 		if string(text) != string(d.Data[previous.begin:previous.end]) {
 			*previous = position{i + 1, end - 1}
-		} else if previous.begin < d.begin { // the string also occurred in an earlier value and may occur again
+		} else if previous.begin < d.begin { // the string occurred in two values, so it may occur again
 			*to = string(text)
 			d.learned.last[d.current] = *to
 			return end
@@ -118,7 +118,7 @@ func (d *Decoder) readInteger(i, bits int) (v int64, end int) {
 		end++
 	}
 	if c := d.At(end); (c == ',' || c == '}') && end > i && (end == i+1 || d.Data[i] != '0') {
-		return v, end // the usual case
+		return v, end // usually, the number is short and has no quotes, sign, fraction or exponent
 	}
 	b, end := d.number(i, errNotInteger)
 	if len(b) == 0 {

@@ -18,7 +18,7 @@ import (
 // Otherwise, it wraps only well-known errors from the chain of err, such as the errors of package context.
 func (r *Redactor) Error(err error) (safe error) {
 	defer func() {
-		if recover() != nil { // for instance, because err contains a nil pointer
+		if recover() != nil { // a method of err may panic, for example because of a nil pointer
 			safe = &redactedError{text: fmt.Sprintf("an error of type %T that cannot be printed", err)}
 		}
 	}()
@@ -77,7 +77,7 @@ func (r *Redactor) safe(err error) bool {
 	if errors.As(err, &u) && r.Mask(u.URL) != u.URL {
 		return false
 	}
-	switch e := err.(type) { //nolint:errorlint // only the links of the chain themselves count
+	switch e := err.(type) { //nolint:errorlint // the errors that e wraps are checked by recursive calls
 	case interface{ Unwrap() error }:
 		return r.safe(e.Unwrap())
 	case interface{ Unwrap() []error }:

@@ -14,8 +14,8 @@ import (
 )
 
 const (
-	pieceLen  = 8  // length in bytes of the pieces by which a form is found
-	maxEntity = 16 // length in bytes of the longest HTML escape that is decoded
+	pieceLen  = 8  // length, in bytes, of the pieces of encoded secrets that a search looks up
+	maxEntity = 16 // maximum length, in bytes, of an HTML escape that is decoded
 )
 
 // secretFinder finds known secrets in text, including encodings such as hexadecimal or base64. Escapes and white space
@@ -24,19 +24,20 @@ const (
 type secretFinder struct {
 	short   []string // secrets shorter than pieceLen, which are found only unchanged
 	forms   []form
-	pieces  map[[pieceLen]byte]place // the pieces of all forms
-	longest int                      // length in bytes of the longest form that may occur in text
+	pieces  map[[pieceLen]byte]place // where each piece occurs in forms; see the method add
+	longest int                      // maximum length, in bytes, of an encoded secret in a text
 }
 
-// form is one encoding of a secret. Its text, like the text that is searched, has been normalized by the function fold.
+// form is one encoding of a secret. The function fold has been applied to each byte of text, as it is to the text that
+// is searched.
 type form struct {
 	text []byte
-	// fixedLen is the length of the part of text that is the same wherever the secret occurs. The last base64
-	// characters depend on the bytes after the secret.
+	// fixedLen is the number of bytes at the beginning of text that do not depend on what follows the secret. In
+	// base64, the last characters of a secret depend on the bytes after the secret.
 	fixedLen int
 }
 
-// place is the position of a piece within a form.
+// place is the position of a piece of an encoded secret.
 type place struct{ form, offset int }
 
 // minSecretLength is the minimum length, in bytes, of a secret that is masked. Masking shorter secrets would mask parts
@@ -65,8 +66,8 @@ func (f *secretFinder) addSecret(secret string) {
 	}
 	for _, v := range variants {
 		f.add(hex.EncodeToString([]byte(v)), 2*len(v))
-		// In base64, the first characters of a secret depend on the bytes before it. The variable dependent is the
-		// number of these characters.
+		// In base64, the first characters of a secret depend on the bytes before the secret. These characters are not
+		// part of the form. Their number is dependent.
 		for offset, dependent := range []int{0, 2, 3} {
 			text := base64.StdEncoding.EncodeToString(append(make([]byte, offset, offset+len(v)), v...))[dependent:]
 			f.add(text, len(strings.TrimRight(text, "="))-1)
@@ -74,8 +75,9 @@ func (f *secretFinder) addSecret(secret string) {
 	}
 }
 
-// add adds a form and indexes the pieces by which it is found: the piece at each multiple of pieceLen, and the last
-// piece of the first fixedLen bytes. It ignores a form if fixedLen is less than pieceLen.
+// add adds an encoded secret and indexes its pieces: the piece at each multiple of pieceLen, and the last piece within
+// the first fixedLen bytes. If fixedLen is less than pieceLen, there is no piece to search for, and add ignores the
+// encoded secret.
 func (f *secretFinder) add(text string, fixedLen int) {
 	if fixedLen < pieceLen {
 		return
@@ -91,7 +93,8 @@ func (f *secretFinder) add(text string, fixedLen int) {
 	f.pieces[[pieceLen]byte(folded[fixedLen-pieceLen:])] = place{len(f.forms) - 1, fixedLen - pieceLen}
 }
 
-// fold maps upper case letters to lower case, and the characters of URL-safe base64 to those of standard base64.
+// fold replaces an upper case letter with the lower case letter, and a character of URL-safe base64 with the
+// corresponding character of standard base64.
 func fold(c byte) byte {
 	switch {
 	case 'A' <= c && c <= 'Z':
@@ -112,7 +115,7 @@ func (f *secretFinder) mask(text string) string {
 	}
 	slices.SortFunc(spans, func(a, b span) int { return a.start - b.start })
 	var b strings.Builder
-	end := 0 // the end of the text that has been written or masked
+	end := 0 // the text before this index has been written or masked
 	for i, s := range spans {
 		if s.start > end || i == 0 {
 			b.WriteString(text[end:s.start])
@@ -171,7 +174,7 @@ func (f *secretFinder) search(v view, spans []span) []span {
 			continue
 		}
 		start, end := f.forms[p.form].extend(folded, i, p.offset)
-		if fixedLen := f.forms[p.form].fixedLen; fixedLen >= 2*pieceLen || end-start >= fixedLen { // a short form must match completely
+		if fixedLen := f.forms[p.form].fixedLen; fixedLen >= 2*pieceLen || end-start >= fixedLen { // short forms must match completely
 			spans = append(spans, v.span(start, end))
 		}
 		i = max(i+1, end-pieceLen+1)
@@ -179,8 +182,8 @@ func (f *secretFinder) search(v view, spans []span) []span {
 	return spans
 }
 
-// extend extends a match in both directions as far as text and form are equal. The match begins at index at in text,
-// and at index offset in the form.
+// extend extends a match of a piece in both directions, as far as text and the form are equal. The piece begins at
+// index at in text, and at index offset in the form. The result is the range of the match in text.
 func (f form) extend(text []byte, at, offset int) (start, end int) {
 	start, end = at, at
 	for o := offset; o > 0 && start > 0 && text[start-1] == f.text[o-1]; o-- {

@@ -11,7 +11,8 @@ import (
 	"testing"
 )
 
-// transformations contains functions that convert a secret to each form in which the Redactor must find the secret.
+// transformations contains functions that encode a secret. The Redactor must find the secret in each of these
+// encodings.
 var transformations = map[string]func(string) string{
 	"raw":                       func(s string) string { return s },
 	"upper case":                strings.ToUpper,
@@ -67,8 +68,8 @@ func wrap(s string, width int, separator string) string {
 	return strings.Join(append(lines, s), separator)
 }
 
-// showsAny searches text for at least half of the secret in any of the documented forms. It returns the form that it
-// finds, or an empty string.
+// showsAny searches text for at least half of the secret in each documented encoding. It returns the encoded text that
+// it finds, or an empty string.
 func showsAny(text, secret string) string {
 	for range 4 {
 		if plain, err := url.PathUnescape(text); err == nil {
@@ -83,7 +84,7 @@ func showsAny(text, secret string) string {
 		encoded := base64.StdEncoding.EncodeToString([]byte(part))
 		for _, form := range []string{part, hex.EncodeToString([]byte(part)), encoded, base64.URLEncoding.EncodeToString([]byte(part))} {
 			form = strings.ToLower(strings.TrimRight(form, "="))
-			// Very short forms are skipped.
+			// Encoded secrets shorter than 8 bytes need not be found.
 			if len(form) >= 8 && strings.Contains(text, form[:len(form)-1]) {
 				return form
 			}
@@ -92,12 +93,12 @@ func showsAny(text, secret string) string {
 	return ""
 }
 
-// TestTransformations checks that each usual kind of secret is masked in every documented form.
+// TestTransformations checks that secrets of every usual format are masked in every documented encoding.
 func TestTransformations(t *testing.T) {
 	t.Parallel()
 	for _, secret := range []string{
 		"abcdEFGH12345678", "LTAI5tQnXbV3kdGdmc7iTest", "h2Vb8/pQ+kd73jx9zM0sLw1f4RtYuI", "dGhpc2lzYVNpZ25hdHVyZT0+Lz0=",
-		"a/b+c=d/k+f=g/h+i=", ">>>???>>>???>>>???", // characters that every encoding changes
+		"a/b+c=d/k+f=g/h+i=", ">>>???>>>???>>>???", // these characters change in every encoding
 		"00f1e2d3c4b5a6978877665544332211ffeeddccbbaa99887766554433221100", "CAIS" + strings.Repeat("Ab9/+xYz", 100) + "==",
 	} {
 		r := New("unrelated-other-secret", secret)
@@ -116,7 +117,8 @@ func TestTransformations(t *testing.T) {
 	}
 }
 
-// TestUnescapeOne checks which escapes are decoded.
+// TestUnescapeOne checks that percent-encoding, JSON escapes and HTML escapes are decoded, and that other text is not
+// changed.
 func TestUnescapeOne(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]struct {

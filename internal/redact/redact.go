@@ -79,8 +79,8 @@ func (r *Redactor) Excerpt(text string, limit int) string {
 	return shorten(masked, limit)
 }
 
-// head returns the beginning of text, up to limit+window bytes, with secrets masked. It also reports whether this is
-// the whole text.
+// head returns the beginning of text, up to limit+window bytes, with secrets masked. It also reports whether text was
+// short enough to be returned completely.
 func (r *Redactor) head(text string, limit int) (masked string, whole bool) {
 	n := min(len(text), limit+window)
 	return r.Mask(text[:n]), n == len(text)

@@ -16,7 +16,8 @@ import (
 	"testing"
 )
 
-// These secrets are a key, and the signature of a query signed with that key.
+// The secrets are the parts of a temporary access key, and two signatures. The query signedQuery contains some of the
+// secrets.
 var (
 	secretToken = "CAISplanted+Token/3=" + strings.Repeat("q", 300)
 	signedQuery = "Action=A&Signature=" + url.QueryEscape("plantedSig+/4=") + "&SecurityToken=" + url.QueryEscape(secretToken)
@@ -124,13 +125,14 @@ func TestLine(t *testing.T) {
 	if got := s.Excerpt("a\r\n \x00 b", 99); got != "a b" {
 		t.Errorf("Excerpt: %q", got)
 	}
-	// Text without secrets is shortened, even beyond the part that is searched.
+	// A text without secrets is shortened even if it is too long to be searched completely.
 	for text, want := range map[string]string{"text": "text", strings.Repeat("x", 20<<10): "xxxxxxx…"} {
 		if line, excerpt := s.Line(text, 10), s.Excerpt(text, 10); line != want || excerpt != want {
 			t.Errorf("%d bytes: %q and %q, want %q", len(text), line, excerpt, want)
 		}
 	}
-	// The search ends in the short secret, and the long secret becomes so short that its beginning would be shown.
+	// The text is cut off in the middle of the short secret. Masking the long secret shortens the text so much that the
+	// result would include the beginning of the short secret.
 	const limit, shown, part = 100, 86, 11
 	long, short := strings.Repeat("Ab9/+xYz", (limit+window-shown-part-1)/8), "shortsecret1"
 	filler := strings.Repeat("-", limit+window-shown-part-1-len(long))
@@ -203,7 +205,8 @@ func TestError(t *testing.T) {
 	}
 }
 
-// TestErrorKeepsHarmlessCauses checks which causes of an error that contains a secret are still in its chain.
+// TestErrorKeepsHarmlessCauses wraps errors in an error that contains a secret. The wrapped errors must stay in the
+// chain only if they contain no secret.
 func TestErrorKeepsHarmlessCauses(t *testing.T) {
 	t.Parallel()
 	s := New(secrets...)
@@ -232,7 +235,7 @@ func TestErrorKeepsHarmlessCauses(t *testing.T) {
 	}
 }
 
-// asError is an error that contains a *url.Error only for errors.As.
+// asError is an error without a wrapped error. However, errors.As finds a *url.Error in it.
 type asError struct{ u *url.Error }
 
 func (asError) Error() string        { return "failed" }

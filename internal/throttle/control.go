@@ -21,15 +21,15 @@ const (
 	// rateSpan is the time over which the current rate is averaged. A burst counts as if it were spread over this time,
 	// so the next burst is slow enough that only a few requests are in progress when it is throttled.
 	rateSpan = 500 * time.Millisecond
-	// maxLag limits how much earlier the next requests are admitted after late timers or an idle period have delayed
-	// requests.
+	// maxLag limits the burst of requests after an idle period or a late timer. The burst contains about as many
+	// requests as the current rate permits in this time.
 	maxLag = 250 * time.Millisecond
-	// minProbeBackoff and maxProbeBackoff are the shortest and the longest pause between probes. Jitter adds up to 25 %
-	// to a pause.
+	// minProbeBackoff and maxProbeBackoff are the shortest and the longest pause between two probes, which are the
+	// requests that test for quota. Jitter adds up to 25 % to a pause.
 	minProbeBackoff = 100 * time.Millisecond
 	maxProbeBackoff = 8 * time.Second
-	// probeTimeout is how long a probe without a response delays the next probe. It equals the default timeout of an
-	// attempt.
+	// probeTimeout is how long the next probe waits for the response to the current probe. It equals the default
+	// timeout of an attempt.
 	probeTimeout = 10 * time.Second
 	// freeAfter is how long requests must have succeeded before pacing ends. It is one minute because, according to the
 	// API's documentation, quotas apply to windows of one minute. By then, the rate is so high that pacing no longer
@@ -56,22 +56,22 @@ const (
 type Control struct {
 	mu       sync.Mutex
 	queue    list.List // contains *waiter values; the first caller in the queue is admitted first
-	limiting bool      // whether the caller at the front is waiting for its limiter
+	limiting bool      // the caller at the front of the queue is waiting for its limiter
 
-	recentSends float64   // a count of recent tickets that decays exponentially; see rateSpan
-	lastSend    time.Time // when the most recent ticket was issued
+	recentSends float64   // number of recently sent requests; older requests count less (see rateSpan)
+	lastSend    time.Time // when the most recent request was admitted
 
-	paced          bool      // whether a rate has been learned; false only in the free state
+	paced          bool      // a rate has been learned, so the state is paced or closed
 	rateAtThrottle float64   // requests per second at the most recent throttled response
 	regrowthStart  time.Time // when the rate started to regrow
 	nextPaced      time.Time // when the next request may be sent, if paced
 
 	closed       bool
 	probing      bool          // whether a probe is in progress
-	nextProbeAt  time.Time     // when the next probe may be sent, or earlier if the current probe ends
+	nextProbeAt  time.Time     // when the next probe may be sent, unless the current probe ends earlier
 	probeBackoff time.Duration // the next pause between probes, before jitter
 	seq          uint64        // incremented when the state becomes closed or a probe is sent, to recognize late responses
-	closedAtSeq  uint64        // the value of seq when the state last became closed; later probes have higher values
+	closedAtSeq  uint64        // value of seq when the state last became closed; later probes have higher values
 }
 
 // free reports whether the Control is in the free state, in which every request is admitted immediately.
@@ -114,8 +114,7 @@ func (c *Control) issueTicket(now time.Time) Ticket {
 // startPacing changes the state from closed to paced after the server has accepted a probe.
 func (c *Control) startPacing(now time.Time) {
 	c.closed, c.probing = false, false
-	// Add jitter. Without it, a steady load would be throttled at regular intervals, possibly always for the same
-	// caller.
+	// Without jitter, a steady load would be throttled at regular intervals, possibly always for the same caller.
 	c.regrowthStart = now.Add(rand.N(recovery/2) - recovery/4)
 	c.nextPaced = now.Add(interval(c.regrownRate(now)))
 }
@@ -125,13 +124,13 @@ func (c *Control) startPacing(now time.Time) {
 // pacing starts at a fraction of the recorded rate.
 func (c *Control) startProbing(now time.Time, retryAfter time.Duration) {
 	if !c.closed {
-		// Use a lower bound, because there may have been too few requests to estimate the rate.
+		// Assume a minimum rate, because there may have been too few requests to estimate the rate.
 		used := max(c.recentSends/rateSpan.Seconds(), 1/minProbeBackoff.Seconds())
 		if c.paced {
 			used = min(used, c.regrownRate(now))
 		}
 		c.closed, c.paced, c.rateAtThrottle = true, true, used
-		c.probeBackoff = max(minProbeBackoff, interval(used)) // no quota becomes available earlier
+		c.probeBackoff = max(minProbeBackoff, interval(used)) // do not probe faster than the throttled rate
 		c.seq++
 		c.closedAtSeq = c.seq
 	}
@@ -142,7 +141,7 @@ func (c *Control) startProbing(now time.Time, retryAfter time.Duration) {
 	c.probing, c.nextProbeAt = false, now.Add(retryAfter)
 	for e := c.queue.Front(); e != nil; e = e.Next() {
 		if w := e.Value.(*waiter); isBefore(w.deadline, c.nextProbeAt) || isBefore(w.giveUpAt, c.nextProbeAt) {
-			w.signal() // wake the caller, so that it fails immediately
+			w.signal() // let the caller return its error immediately
 		}
 	}
 }

@@ -45,7 +45,7 @@ func TestGateClosesDuringLimiter(t *testing.T) {
 	}
 }
 
-// TestWaitedLeavesOutTheLimiter checks that waiting for the limiter does not count as waiting for quota.
+// TestWaitedLeavesOutTheLimiter checks that Ticket.Waited does not include the time spent waiting for the limiter.
 func TestWaitedLeavesOutTheLimiter(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -58,8 +58,8 @@ func TestWaitedLeavesOutTheLimiter(t *testing.T) {
 	})
 }
 
-// TestMaxWaitBehindALimiter checks the maximum wait of a caller behind another caller that waits for its limiter. That
-// time does not count, and the maximum wait ends although the caller is not the first in the queue.
+// TestMaxWaitBehindALimiter checks the maximum wait of callers that are in the queue while the first caller waits for
+// its limiter. The time in the limiter does not count. A caller gives up even if it is not the first in the queue.
 func TestMaxWaitBehindALimiter(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -73,7 +73,7 @@ func TestMaxWaitBehindALimiter(t *testing.T) {
 			took    time.Duration
 		}{
 			{0, func(context.Context) error { time.Sleep(100 * time.Second); return nil }, nil, 101 * time.Second},
-			{1000 * time.Second, nil, nil, 111 * time.Second}, // after the timeout of the first caller's request
+			{1000 * time.Second, nil, nil, 111 * time.Second}, // after the probeTimeout of the first request
 			{5 * time.Second, nil, ErrWaitedTooLong, 105 * time.Second},
 		} {
 			wg.Go(func() {

@@ -6,15 +6,15 @@ import (
 	"time"
 )
 
-// waiter is one caller in the queue.
+// waiter is a caller that waits in the queue.
 type waiter struct {
 	wake     chan struct{} // has a buffer of 1, so that sending a signal never blocks and no signal is lost
 	deadline time.Time     // the deadline of the context, or zero if there is none
 	giveUpAt time.Time     // the end of the caller's maximum wait, or zero if there is no limit
 }
 
-// waitInQueue waits in the queue until the caller is admitted. c.mu must be locked before the call, and is locked
-// when waitInQueue returns.
+// waitInQueue adds the caller to the queue and waits until the caller is admitted. c.mu must be locked before the call,
+// and is locked when waitInQueue returns.
 func (c *Control) waitInQueue(ctx context.Context, maxWait time.Duration, limiter func(context.Context) error) (Ticket, error) {
 	start := time.Now()
 	w := &waiter{wake: make(chan struct{}, 1)}
@@ -44,7 +44,7 @@ func (c *Control) waitInQueue(ctx context.Context, maxWait time.Duration, limite
 			}
 			inLimiter += took
 			passed = true
-			continue // check again, because the state may have become closed in the meantime
+			continue // check again, because a response may have been throttled while the caller waited for the limiter
 		}
 		t := c.issueTicket(now)
 		t.Waited = now.Sub(start) - inLimiter
@@ -53,7 +53,7 @@ func (c *Control) waitInQueue(ctx context.Context, maxWait time.Duration, limite
 }
 
 // passLimiterAtFront waits for the limiter of the caller at the front of the queue. No other caller is admitted in the
-// meantime. This time does not count as waiting for quota, so passLimiterAtFront extends the maximum wait of every
+// meantime. The time does not count as waiting for quota, so passLimiterAtFront extends the maximum wait of every
 // caller in the queue.
 func (c *Control) passLimiterAtFront(ctx context.Context, limiter func(context.Context) error) (took time.Duration, err error) {
 	start := time.Now()
@@ -71,9 +71,9 @@ func (c *Control) passLimiterAtFront(ctx context.Context, limiter func(context.C
 	return 0, c.passLimiter(ctx, limiter)
 }
 
-// pause waits until w is signaled, until w must be checked again, or until ctx is done. It returns the context's error
-// if ctx is done, and ErrPastDeadline or ErrWaitedTooLong if w cannot be admitted in time. c.mu must be locked before
-// the call, and is locked when pause returns.
+// pause waits until the caller w should check again whether it can be admitted. It returns the context's error if ctx
+// is done, and ErrPastDeadline or ErrWaitedTooLong if w cannot be admitted in time. c.mu must be locked before the
+// call, and is locked when pause returns.
 func (c *Control) pause(ctx context.Context, w *waiter, e *list.Element, now time.Time) error {
 	next := c.nextSendTime() // when the caller at the front of the queue may be admitted
 	if isPast(w.deadline, now) || !c.probing && isBefore(w.deadline, next) {

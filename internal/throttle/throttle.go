@@ -117,7 +117,7 @@ func (c *Control) Report(t Ticket, o Outcome, retryAfter time.Duration) {
 	switch {
 	case o == Throttled && t.seq == c.seq:
 		c.startProbing(now, retryAfter)
-	case o == Accepted && c.closed && t.seq > c.closedAtSeq: // including a probe whose response arrived after probeTimeout
+	case o == Accepted && c.closed && t.seq > c.closedAtSeq: // even if the response arrived after probeTimeout
 		c.startPacing(now)
 	case o == Unknown && t.seq == c.seq: // let the next caller send a probe immediately
 		c.probing, c.nextProbeAt = false, now

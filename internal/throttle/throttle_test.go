@@ -57,8 +57,8 @@ func (w *fixedWindow) allow(now time.Time) (bool, time.Duration) {
 	return true, 0
 }
 
-// throttleLoad simulates clients in virtual time. Each client has its own Control and several workers, which retry
-// calls as package transport does.
+// throttleLoad simulates clients that send requests to a server with a quota, in virtual time. Each client has its own
+// Control and several workers, which retry calls as package transport does.
 type throttleLoad struct {
 	clients, workers, calls int // workers and calls are per client
 	attempts                int
@@ -128,7 +128,8 @@ func (l *throttleLoad) share() float64 {
 	return 100 * float64(l.rejected) / float64(l.rejected+len(l.passed))
 }
 
-// TestThrottleLoad is the acceptance test of Control. Every case runs many times, because its course depends on jitter.
+// TestThrottleLoad checks how long simulated clients take for their calls and how many of their requests are rejected.
+// Every case runs many times, because the results depend on jitter.
 func TestThrottleLoad(t *testing.T) {
 	t.Parallel()
 	runs := 25
@@ -146,7 +147,7 @@ func TestThrottleLoad(t *testing.T) {
 	for _, tt := range []struct {
 		name                    string
 		clients, workers, calls int // workers and calls are per client
-		attempts                int // 0 means 12
+		attempts                int // maximum number of attempts of a call; 0 means 12
 		limit                   time.Duration
 		server                  func(start time.Time) func(time.Time) (bool, time.Duration)
 		phases                  bool
@@ -169,7 +170,7 @@ func TestThrottleLoad(t *testing.T) {
 		// Each client has to find out when quota is available again. The first client to do so may use up the new
 		// quota.
 		{name: "window/no_hint_4_clients", clients: 4, workers: 4, calls: 150, attempts: 30, limit: 5 * time.Minute, server: window200(false), ideal: 120 * time.Second, most: 140 * time.Second, rejected: 20},
-		// A single caller needs more attempts, because it sends every request that tests whether quota is available.
+		// With a single worker, a call needs more attempts, because the worker itself sends every probe.
 		{name: "window/no_hint_1_worker", clients: 1, workers: 1, calls: 600, attempts: 20, server: window200(false), phases: true, ideal: 120 * time.Second, most: 135 * time.Second, rejected: 10},
 		{name: "window/short", clients: 1, workers: 6, calls: 60, server: func(start time.Time) func(time.Time) (bool, time.Duration) {
 			return (&fixedWindow{n: 20, period: 3 * time.Second, start: start}).allow
@@ -211,13 +212,14 @@ func TestThrottleLoad(t *testing.T) {
 	}
 }
 
-// TestThrottleFollows checks that the rate follows a quota that decreases and then increases.
+// TestThrottleFollows checks that the rate of requests decreases when the quota decreases, and increases when the quota
+// increases.
 func TestThrottleFollows(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		quota, start := tokenBucket{burst: 10}, time.Now()
 		l := &throttleLoad{clients: 1, workers: 16, calls: 4500, attempts: 12, limit: 2 * time.Minute}
-		var rejected [5]int // number of rejected requests in each half minute
+		var rejected [5]int // number of rejected requests in each period of 30 s
 		l.allow = func(now time.Time) (bool, time.Duration) {
 			period := int(now.Sub(start) / (30 * time.Second))
 			quota.rate = []float64{40, 5, 100, 100, 100}[min(period, 4)]
@@ -253,8 +255,8 @@ func TestThrottleFollows(t *testing.T) {
 	})
 }
 
-// closedThrottle returns a Control that admits no requests for retryAfter. If retryAfter is 0, the Control chooses the
-// time.
+// closedThrottle returns a Control in the closed state. It admits no request for retryAfter or, if retryAfter is 0, for
+// a time that the Control chooses.
 func closedThrottle(t *testing.T, retryAfter time.Duration) *Control {
 	t.Helper()
 	th := new(Control)
@@ -319,8 +321,8 @@ func TestThrottleCancelledWaiters(t *testing.T) {
 	})
 }
 
-// TestThrottleLateProbe checks that the response to a probe that timed out changes nothing after the next probe was
-// accepted.
+// TestThrottleLateProbe checks the late response to a probe that has timed out. If the next probe has been accepted,
+// the late response must change nothing.
 func TestThrottleLateProbe(t *testing.T) {
 	t.Parallel()
 	for _, outcome := range []Outcome{Accepted, Unknown} {
@@ -338,8 +340,8 @@ func TestThrottleLateProbe(t *testing.T) {
 	}
 }
 
-// TestThrottleDeadlineBehindOthers checks that a caller in the middle of the queue fails as soon as it is known that no
-// request can be sent before its deadline.
+// TestThrottleDeadlineBehindOthers checks a caller in the middle of the queue. The caller must fail as soon as the
+// Control knows that no request can be sent before the caller's deadline.
 func TestThrottleDeadlineBehindOthers(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -384,24 +386,24 @@ func TestThrottleWaitTooLong(t *testing.T) {
 		name  string
 		admit func(*testing.T, *Control) error
 		want  error
-		setup func(*testing.T, *Control) // runs while the call waits
-		after time.Duration              // when the call fails
+		setup func(*testing.T, *Control) // prepares the Control before the call
+		after time.Duration              // time from the start of the call to its failure
 		hint  time.Duration
 	}{
 		{name: "deadline", want: ErrPastDeadline, admit: within(time.Second), hint: time.Minute},
 		{name: "limit", want: ErrWaitedTooLong, admit: limit(time.Second), hint: time.Minute},
 		{name: "known_later", want: ErrWaitedTooLong, admit: limit(5 * time.Second), hint: time.Second, after: time.Second + serviceTime, setup: func(t *testing.T, th *Control) {
-			go func() { // this request tests the quota and is ahead of the call in the queue
+			go func() { // a probe that is ahead of the call in the queue
 				k := mustAdmit(t, th)
 				time.Sleep(serviceTime)
 				th.Report(k, Throttled, time.Minute)
 			}()
 			synctest.Wait()
-			go func() { _, _ = th.Admit(t.Context(), 0, nil) }() // another caller, which can wait long enough
+			go func() { _, _ = th.Admit(t.Context(), 0, nil) }() // another caller, whose wait is not limited
 			synctest.Wait()
 		}},
 		{name: "never_known", want: ErrWaitedTooLong, admit: limit(5 * time.Second), hint: time.Second, after: 5 * time.Second, setup: func(t *testing.T, th *Control) {
-			go mustAdmit(t, th) // this request tests the quota and never receives a response
+			go mustAdmit(t, th) // a probe that never receives a response
 			synctest.Wait()
 		}},
 		{name: "limit_over", want: ErrWaitedTooLong, admit: limit(1), hint: time.Second},
@@ -446,7 +448,8 @@ func TestThrottleContext(t *testing.T) {
 	})
 }
 
-// TestThrottleGaps checks the pauses after throttled responses.
+// TestThrottleGaps checks the pause between a throttled response and the next request, with and without a wait
+// requested by the server.
 func TestThrottleGaps(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -512,7 +515,7 @@ func TestThrottleProbes(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name string
-		play func(t *testing.T, th *Control, probe Ticket) // runs while a request that tests the quota is in flight
+		play func(t *testing.T, th *Control, probe Ticket) // reports outcomes while the first probe is in flight
 		want time.Duration                                 // time until the next request is sent
 	}{
 		{"one_at_a_time", func(t *testing.T, th *Control, probe Ticket) {
@@ -522,7 +525,7 @@ func TestThrottleProbes(t *testing.T) {
 			time.AfterFunc(time.Second, func() { th.Report(probe, Unknown, time.Minute) })
 		}, time.Second},
 		{"hangs", func(*testing.T, *Control, Ticket) {}, probeTimeout},
-		{"rejected_late", func(t *testing.T, th *Control, probe Ticket) { // a second request that tests the quota is in flight
+		{"rejected_late", func(t *testing.T, th *Control, probe Ticket) { // a second probe is in flight
 			second := mustAdmit(t, th)
 			th.Report(probe, Throttled, time.Minute)
 			time.AfterFunc(time.Second, func() { th.Report(second, Accepted, 0) })
@@ -531,11 +534,11 @@ func TestThrottleProbes(t *testing.T) {
 			mustAdmit(t, th)
 			th.Report(probe, Unknown, 0)
 		}, 2 * probeTimeout},
-		{"accepted_late", func(t *testing.T, th *Control, probe Ticket) { // the response still shows that quota is available
+		{"accepted_late", func(t *testing.T, th *Control, probe Ticket) { // even a late response shows that quota is available
 			mustAdmit(t, th)
 			time.AfterFunc(time.Second, func() { th.Report(probe, Accepted, 0) })
 		}, probeTimeout + time.Second},
-		// Requests were admitted and blocked again before the response to the first request arrived.
+		// Before the response to the first probe arrives, a second probe is accepted and another request is throttled.
 		{"accepted_too_late", func(t *testing.T, th *Control, probe Ticket) {
 			th.Report(mustAdmit(t, th), Accepted, 0)
 			th.Report(mustAdmit(t, th), Throttled, time.Minute)
@@ -550,7 +553,7 @@ func TestThrottleProbes(t *testing.T) {
 				start := time.Now()
 				tt.play(t, th, probe)
 				mustAdmit(t, th)
-				// The next request may also be paced.
+				// After a probe has been accepted, pacing may delay the next request.
 				if got := time.Since(start); got < tt.want || got > tt.want+2*interval(minRate) {
 					t.Errorf("the next request was sent after %v, want %v", got, tt.want)
 				}
@@ -559,7 +562,7 @@ func TestThrottleProbes(t *testing.T) {
 	}
 }
 
-// TestThrottleOrder checks that callers are admitted in the order of their arrival.
+// TestThrottleOrder checks that callers are admitted in the order of their calls.
 func TestThrottleOrder(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

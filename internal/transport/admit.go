@@ -12,7 +12,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
-// admit waits until the caller's limiter and the throttle control admit a request. If the request is not admitted,
+// admit waits until the caller's limiter permits a request and quota is available. If the request is not admitted,
 // admit returns the result of the failed attempt.
 func (s *callState) admit(ctx context.Context) (throttle.Ticket, *attemptResult) {
 	if ctx.Err() != nil {
@@ -34,21 +34,21 @@ func (s *callState) admit(ctx context.Context) (throttle.Ticket, *attemptResult)
 	return ticket, nil
 }
 
-// notAdmitted returns the result of an attempt that was not sent because Admit returned err.
+// notAdmitted returns the result of an attempt whose request was not sent, because throttle.Control.Admit returned err.
 func (s *callState) notAdmitted(ctx context.Context, err error) attemptResult {
 	var limiterErr *throttle.LimiterError
 	switch {
 	case errors.As(err, &limiterErr) && ctx.Err() == nil:
 		res := s.endedEarly(limiterErr)
 		if !errors.Is(err, context.DeadlineExceeded) && strings.Contains(fmt.Sprint(limiterErr.Err), "deadline") {
-			// If the wait would exceed the context's deadline, golang.org/x/time/rate returns an error that only its
-			// message identifies.
+			// If the wait would exceed the context's deadline, golang.org/x/time/rate returns an error that can be
+			// recognized only by its message.
 			res.err = fmt.Errorf("%w (%w)", res.err, context.DeadlineExceeded)
 		}
 		return res
 	case limiterErr != nil:
 		return s.contextResult(ctx)
-	case ctx.Err() != nil: // the context is done, even if err is another error
+	case ctx.Err() != nil: // the context's error takes precedence over err
 		res := s.contextResult(ctx)
 		res.err, res.class = fmt.Errorf("throttled while waiting for quota: %w", res.err), res.class|Throttled
 		return res
@@ -65,7 +65,8 @@ func (s *callState) contextResult(ctx context.Context) attemptResult {
 	return s.endedEarly(ContextError(ctx))
 }
 
-// endedEarly returns the result of an attempt that the caller's context or limiter ended. It masks secrets in err.
+// endedEarly returns the result of an attempt that was ended by the caller's context or limiter. The argument err is
+// the error of the context or limiter. Secrets in err are masked.
 func (s *callState) endedEarly(err error) attemptResult {
 	err = newRedactor(signer.Signed{}, s.latestKey()).Error(err)
 	return attemptResult{err: err, class: s.last.class &^ retryable, advice: s.last.advice, final: true}

@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// TestEndedWhileWaitingForQuota checks a call whose context ends while the call waits for quota. The error must match
-// both the context's error and Throttled.
+// TestEndedWhileWaitingForQuota checks the error of a call whose context ends while the call waits for quota. The error
+// must match the context's error, and its class must include Throttled.
 func TestEndedWhileWaitingForQuota(t *testing.T) {
 	t.Parallel()
 	for name, want := range map[string]error{"deadline": context.DeadlineExceeded, "cancel": context.Canceled} {
@@ -47,7 +47,8 @@ func TestEndedWhileWaitingForQuota(t *testing.T) {
 	}
 }
 
-// TestLimiterWithThrottling checks that requests keep to the caller's limit while some of them are throttled.
+// TestLimiterWithThrottling checks that requests never exceed the rate of the caller's limiter while some of them are
+// throttled.
 func TestLimiterWithThrottling(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -105,8 +106,8 @@ func TestLimiterWithThrottling(t *testing.T) {
 	}
 }
 
-// TestGateClosesDuringLimiter checks that calls that wait for the limiter also wait if another request is throttled
-// meanwhile.
+// TestGateClosesDuringLimiter checks calls that wait for the limiter while another request is throttled. After the
+// limiter has admitted them, they must also wait for quota.
 func TestGateClosesDuringLimiter(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -145,12 +146,12 @@ func TestGateClosesDuringLimiter(t *testing.T) {
 	})
 }
 
-// TestSlowLimiterWithThrottling checks a request that tests whether quota is available and waits a long time for the
-// limiter. Later requests must not overtake it.
+// TestSlowLimiterWithThrottling checks several calls with a slow limiter after a throttled response. The calls must not
+// overtake each other, because each overtaken call would have to wait for the limiter again.
 func TestSlowLimiterWithThrottling(t *testing.T) {
 	t.Parallel()
 	const callers = 3
-	for n := range 20 { // repeated, because the course depends on jitter
+	for n := range 20 { // repeated, because the random delays between requests affect the result
 		pause := time.Duration(8+n) * time.Second
 		synctest.Test(t, func(t *testing.T) {
 			start, next, waits := time.Now(), time.Now(), 0

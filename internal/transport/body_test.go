@@ -10,8 +10,8 @@ import (
 	"testing/iotest"
 )
 
-// TestNoMoreThanTheLimitIsRead checks that a body is read only up to the size limit and then closed. A page is not read
-// at all if its declared size is larger.
+// TestNoMoreThanTheLimitIsRead checks that a body is read only up to the size limit and then closed. If the
+// Content-Length of a page exceeds the limit, the page is not read at all.
 func TestNoMoreThanTheLimitIsRead(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -32,7 +32,7 @@ func TestNoMoreThanTheLimitIsRead(t *testing.T) {
 			}{body, func() error { closed = true; return nil }}
 			return resp, nil
 		}, func(cfg *Config) { cfg.Retry.MaxAttempts = 1 })
-		// The last Read may fill the rest of a reused buffer.
+		// The last Read may exceed the limit, because it may fill the rest of a reused buffer.
 		if _, err := g.Do(t.Context(), call()); err == nil || read < c.most || read > c.most+maxKeptSize || !closed {
 			t.Errorf("status %d, Content-Length %d: %d bytes read, closed %v, error %v", c.status, c.length, read, closed, err)
 		}
@@ -44,7 +44,7 @@ func TestReadBody(t *testing.T) {
 	broken := errors.New("broken")
 	for name, c := range map[string]struct {
 		body   io.Reader
-		length int64 // the declared length, or -1 if unknown
+		length int64 // Content-Length, or -1 if unknown
 		limit  int
 		err    error
 		want   int // number of bytes read, or -1 if any number is allowed
@@ -65,7 +65,7 @@ func TestReadBody(t *testing.T) {
 		"neither data nor end": {stuck{}, -1, 10, io.ErrNoProgress, 0},
 	} {
 		var buf []byte
-		for range 2 { // the second round reuses the buffer of the first
+		for range 2 { // the second round reuses the buffer of the first round
 			if r, ok := c.body.(*strings.Reader); ok {
 				_, _ = r.Seek(0, io.SeekStart)
 			}
@@ -90,7 +90,7 @@ func TestReadBody(t *testing.T) {
 	if cap(buf) > firstBuffer {
 		t.Errorf("%d bytes allocated for an empty body", cap(buf))
 	}
-	// The buffer grows with the body, not to the limit.
+	// Without a Content-Length, readBody must not allocate a buffer as large as the limit.
 	buf, _ = readBody(nil, &http.Response{Body: io.NopCloser(bytes.NewReader(make([]byte, 200<<10))), ContentLength: -1}, maxBody)
 	if len(buf) != 200<<10 || cap(buf) > firstBuffer {
 		t.Errorf("%d bytes allocated for a body of %d bytes", cap(buf), len(buf))

@@ -78,7 +78,8 @@ type callState struct {
 	keyRenewed bool
 }
 
-// attemptResult is the result of one attempt: success, an error response, or an error without an HTTP response.
+// attemptResult is the result of one attempt. An attempt ends with success, with an error response or with an error
+// without an HTTP response.
 type attemptResult struct {
 	ok          bool
 	sent        bool
@@ -129,9 +130,9 @@ func (s *callState) callFailure(res attemptResult) *Failure {
 	return f
 }
 
-// reportAttempt passes a finished attempt to the caller's logger and hook OnAttempt. It does not recover from their panics,
-// which reach the goroutine that called Do. Do not hold a lock when calling reportAttempt, because the logger and the hook may
-// panic or use the transport.
+// reportAttempt passes a finished attempt to the caller's logger and hook OnAttempt. A panic in the logger or the hook
+// reaches the goroutine that called Do. Do not hold a lock when calling reportAttempt, because the logger and the hook
+// may panic or use the transport.
 func (s *callState) reportAttempt(ctx context.Context, res attemptResult, start time.Time) {
 	a := Attempt{
 		Context: ctx, Action: s.call.Action, Region: s.call.Region, Host: s.call.Host, Number: s.sent, Start: start, Duration: time.Since(start),

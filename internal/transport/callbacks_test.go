@@ -40,7 +40,7 @@ func TestPanicInDecode(t *testing.T) {
 	})
 }
 
-// TestHookMayCall checks that the OnAttempt hook may use the same Transport.
+// TestHookMayCall checks that the hook OnAttempt may make calls with the same Transport.
 func TestHookMayCall(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -66,7 +66,8 @@ func TestHookMayCall(t *testing.T) {
 	})
 }
 
-// TestPanicsOfTheCaller checks that a panic in the caller's code leaves no mutex locked.
+// TestPanicsOfTheCaller checks that a panic in the caller's hook, limiter, logger, signer or credentials provider
+// leaves no mutex locked.
 func TestPanicsOfTheCaller(t *testing.T) {
 	t.Parallel()
 	for name, edit := range map[string]func(c *Config, explode func()){

@@ -49,7 +49,7 @@ func Classify(code, message string, status int, accessDenied, readOnly bool) Cla
 func classify(code, message string, status int, accessDenied, readOnly bool) (Class, string) {
 	code = code[:min(len(code), maxCode)]
 	if code == "InvalidParameter" && strings.Contains(message, "SecurityToken.Expired") {
-		code = "InvalidSecurityToken.Expired" // ECS also reports an expired token in this form
+		code = "InvalidSecurityToken.Expired" // some ECS responses have this code and message for an expired token
 	}
 	for _, rule := range codeRules {
 		for pattern := range strings.FieldsSeq(rule.patterns) {

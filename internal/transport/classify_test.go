@@ -177,7 +177,7 @@ func TestClassifyStatus(t *testing.T) {
 			t.Errorf("the advice for status %d is %q", status, advice)
 		}
 	}
-	if _, advice := classify("Novel", "", 404, false, false); advice != "" { // the response comes from the API
+	if _, advice := classify("Novel", "", 404, false, false); advice != "" { // this response comes from the API
 		t.Errorf("the advice for status 404 with an error code is %q", advice)
 	}
 }
@@ -289,7 +289,7 @@ func TestSignatureAdvice(t *testing.T) {
 	const ours = "POST&%2F&AccessKeyId%3Did%26Action%3DA"
 	for message, want := range map[string]string{
 		"server string to sign is:" + ours:             "secret is wrong",
-		"server string to sign is:" + ours + "%26B%3D": "secret is wrong", // begins with the client's string
+		"server string to sign is:" + ours + "%26B%3D": "secret is wrong", // the server signed more parameters
 		"server string to sign is:POST&%2F&Action%3DB": "changed in transit",
 		"no string": "otherwise",
 	} {

@@ -22,9 +22,11 @@ func (c *clock) now() (t time.Time, offset time.Duration) {
 	return time.Now().Add(offset), offset
 }
 
-// learn updates the offset after the server has rejected a request's timestamp, and reports whether a retry may succeed.
-// The request was signed with the offset used, and h contains the headers of the response. A response with an Age header
-// is ignored, because it comes from a cache and its Date is old.
+// learn updates the offset after the server has rejected the timestamp of a request, and reports whether a retry may
+// succeed. The argument used is the offset with which the request was signed, and h contains the headers of the
+// response.
+//
+// A response with an Age header is ignored, because it comes from a cache and its Date is old.
 func (c *clock) learn(h http.Header, used time.Duration) bool {
 	if h.Get("Age") != "" {
 		return false

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// TestSkew checks how the transport corrects a wrong local clock. It must learn the server's time from a response that
-// rejects the timestamp, at most twice per call.
+// TestSkew checks that the transport corrects a wrong local clock. It must learn the server's time from responses that
+// reject the timestamp, and must retry a call at most twice for this reason.
 func TestSkew(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -31,7 +31,7 @@ func TestSkew(t *testing.T) {
 		if meta, err := g.Do(t.Context(), call()); err != nil || meta.Attempts != 2 {
 			t.Errorf("after the clock jumped: %d attempts, error %v", meta.Attempts, err)
 		}
-		server = 25 * time.Hour // too large to be plausible
+		server = 25 * time.Hour // a difference of more than a day is not plausible
 		if meta, err := g.Do(t.Context(), call()); err == nil || meta.Attempts != 1 {
 			t.Errorf("implausible date: %d attempts, error %v", meta.Attempts, err)
 		}

@@ -10,13 +10,13 @@ var codeRules = []struct {
 	advice   string
 }{
 	{"Throttling*", Throttled, ""},
-	{"DryRunOperation", 0, ""}, // the dry run succeeded
+	{"DryRunOperation", 0, ""}, // this code means that a dry run succeeded
 
 	// Service failures.
 	{"InternalError* ServiceUnavailable* UnknownError RequestTimeout InnerServiceFailed NodeControllerUnavailable", transient, ""},
-	{"SignatureNonceUsed", transient, ""}, // something between client and server sent the request twice
+	{"SignatureNonceUsed", transient, ""}, // a proxy or a network device has sent the request twice
 
-	// Keys, signatures and time.
+	// Problems with keys, signatures and the local clock.
 	{"InvalidTimeStamp.Expired IllegalTimestamp", Credentials | skew, "set this machine's clock"},
 	{"InvalidTimeStamp*", Credentials, ""},
 	{"InvalidSecurityToken.MismatchWithAccessKey", Credentials | renewKey, "the security token belongs to another access key: set the id, secret and token of the same key"},
@@ -59,7 +59,7 @@ var codeRules = []struct {
 	{"NoPermission* NoPermisson* PermissionDenied*", Forbidden, ""},
 	{"AuthenticationFail* AccessDenied* *Unauthorized*", Forbidden, ""},
 
-	// Endpoints and regions.
+	// Wrong endpoints and regions.
 	{"InvalidOperation.NotSupportedEndpoint", Invalid, "this endpoint does not serve the region: leave the endpoint empty, or use the endpoint of the region"},
 	{"InvalidRegionId*", Invalid, "check the region id"},
 	{"InvalidRegion*", Invalid, "check the region id and the endpoint"},
@@ -71,16 +71,16 @@ var codeRules = []struct {
 
 	// The class is Invalid if a parameter has an unknown value, and NotFound if a resource does not exist.
 	{"*ValueNotSupported *Zone*.NotFound *Type.NotFound *Status.NotFound *Reason.NotFound *FilterKey.NotFound *Language.NotFound", Invalid, ""},
-	{"Credit.NotFound", 0, ""}, // an account's credit, which is not a resource
+	{"Credit.NotFound", 0, ""}, // this code is about an account's credit, which is not a resource
 	{"*.NotFound *.NotExist *NotExists* EntityNotExist* NoSuch* VpcNotFound", NotFound, ""},
 
-	// States, quotas and limits.
+	// Errors caused by the state of a resource, a quota or a limit.
 	{"InvalidParam*", Invalid, ""},        // must precede the rules for statuses and limits
 	{"Invalid*.ExceedLimit", Invalid, ""}, // too many values in one parameter
 	{"*QuotaExceed* *LimitExceed* *ExceedLimit* *ExceedQuota*", 0, ""},
 	{"Incorrect* InvalidOperation* Invalid*Status* Operation* Dependency* Idempot* Last*Processing", 0, ""},
 
-	// Parameters.
+	// Invalid parameters.
 	{"Invalid* InValid* Missing* Incomplete* *.Malformed *.MalFormed", Invalid, ""},
 	{"Unsupported* NotSupported* NumberExceed* Duplicate* Parameter*", Invalid, ""},
 }

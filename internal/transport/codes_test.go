@@ -63,18 +63,19 @@ func TestDocumentedCodes(t *testing.T) {
 	for _, c := range codes {
 		for _, status := range append(c.statuses, 418) {
 			got := Classify(c.code, "", status, false, false) & kinds
-			if got != c.kind && (c.kind != 0 || status < 500) { // for a code without a class, the status may decide
+			if got != c.kind && (c.kind != 0 || status < 500) { // the class of some codes depends on the status
 				t.Errorf("%s with status %d has class %b, want %b", c.code, status, got, c.kind)
 			}
 		}
 	}
 }
 
-// TestCodeFamilies checks the class of documented error codes with patterns that are independent of codeRules.
+// TestCodeFamilies compares the class of each documented error code with the class that the test derives from its own
+// patterns.
 func TestCodeFamilies(t *testing.T) {
 	t.Parallel()
 	families := []struct {
-		pattern string // the first matching pattern counts
+		pattern string // the first pattern that matches a code determines the class
 		kind    Class
 	}{
 		{`AccessKey|SecurityToken|^Signature(DoesNot|Mis)|IncompleteSignature|[Tt]ime[Ss]tamp`, Credentials},
@@ -108,7 +109,8 @@ func TestCodeFamilies(t *testing.T) {
 	t.Logf("codes by family: %d", counts)
 }
 
-// TestUnknownCodes checks the class of unknown error codes.
+// TestUnknownCodes checks that the status and the arguments accessDenied and readOnly affect the class only if the
+// error code is unknown.
 func TestUnknownCodes(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -123,12 +125,12 @@ func TestUnknownCodes(t *testing.T) {
 		{code: "Novel.Code", status: 400, denied: true, want: Forbidden},
 		{code: "Novel.Code", status: 400, readOnly: true, want: 0},
 		{code: "Novel.Code", status: 404, readOnly: true, want: 0},
-		{code: "", status: 403, readOnly: true, want: 0}, // a response from a proxy or firewall
+		{code: "", status: 403, readOnly: true, want: 0}, // this response comes from a proxy or a firewall
 		{code: "", status: 403, denied: true, want: Forbidden},
 		{code: "IncorrectInstanceStatus", status: 403, readOnly: true, want: 0},
 		{code: "QuotaExceed.Novel", status: 403, readOnly: true, want: 0},
 		{code: "OperationDenied.Novel", status: 403, readOnly: true, want: 0},
-		{code: "InvalidParameter", status: 403, denied: true, readOnly: true, want: Invalid}, // the known code wins
+		{code: "InvalidParameter", status: 403, denied: true, readOnly: true, want: Invalid}, // the code takes precedence
 		{code: "Throttling.User", status: 403, denied: true, readOnly: true, want: Throttled},
 		{code: "AuthenticationFail.NoPermission", status: 403, want: Forbidden},
 		{code: "UnauthorizedRegion", status: 403, want: Forbidden},
@@ -140,7 +142,7 @@ func TestUnknownCodes(t *testing.T) {
 	}
 }
 
-// TestDenialsNoGrantCures checks the advice for denials that no RAM policy can resolve.
+// TestDenialsNoGrantCures checks the advice for denied requests that no RAM policy can permit.
 func TestDenialsNoGrantCures(t *testing.T) {
 	t.Parallel()
 	for _, code := range []string{

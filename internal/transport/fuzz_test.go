@@ -53,8 +53,8 @@ func FuzzErrorResponse(f *testing.F) {
 	})
 }
 
-// FuzzHeaders checks that retryAfter is between 0 and maxRetryAfter and that the learned clock offset is at most one
-// day.
+// FuzzHeaders checks that no response headers make retryAfter return more than maxRetryAfter or a negative duration, or
+// make the clock offset exceed one day.
 func FuzzHeaders(f *testing.F) {
 	f.Add("1500", "2", "Limit:10,Remain:0,TimeLeft:1500,Reset:1", "Thu, 01 Jan 2026 00:00:00 GMT", "")
 	f.Add("-1", "Thu, 01 Jan 2026 00:00:00 GMT", "TimeLeft:99999999999999999999", "Thu, 01 Jan 1970 00:00:00 GMT", "0")

@@ -29,7 +29,7 @@ func TestCallersClient(t *testing.T) {
 	params := call()
 	before := maps.Clone(params.Params)
 	_, err := g.Do(t.Context(), params)
-	if f := err.(*Failure); f.Response.Status != 302 || redirected != 0 || theirs.Timeout != time.Minute || theirs.CheckRedirect == nil { //nolint:errorlint // as promised
+	if f := err.(*Failure); f.Response.Status != 302 || redirected != 0 || theirs.Timeout != time.Minute || theirs.CheckRedirect == nil { //nolint:errorlint // Do returns a *Failure, not wrapped
 		t.Errorf("%+v, redirected %d times", f, redirected)
 	}
 	if !maps.EqualFunc(before, params.Params, slices.Equal) {
@@ -48,8 +48,8 @@ func TestOwnClient(t *testing.T) {
 	}
 }
 
-// TestConnections checks that each of several parallel workers opens about one connection. The server does not respond
-// until all workers are connected.
+// TestConnections checks that several parallel workers open about one connection each. The first requests wait until
+// all workers are connected.
 func TestConnections(t *testing.T) {
 	t.Parallel()
 	for _, workers := range []int{1, 16, 64} {

@@ -34,8 +34,9 @@ func notReceived(class Class, problem Problem, advice string) attemptResult {
 	return attemptResult{class: class, problem: problem, advice: advice, notReceived: true}
 }
 
-// refusedTLS matches the messages of TLS handshakes that fail because client and server have no version or cipher suite
-// in common, or because one side rejected a certificate. crypto/tls has no error types for most of these failures.
+// refusedTLS matches the messages of TLS handshakes that fail because the client and the server support no common
+// version or cipher suite, or because one of them rejected a certificate. crypto/tls has no error types for most of
+// these failures.
 var refusedTLS = regexp.MustCompile(`\btls: .*(certificate|protocol version|handshake failure|unrecognized name|insufficient security|access denied|no application protocol|cipher suite|supported versions)`)
 
 const adviceProxyAuth = "the proxy requires authentication: put the user name and password in the proxy URL"
@@ -133,8 +134,8 @@ func (e proxyError) Error() string {
 	return fmt.Sprintf("the proxy refused to connect: %d %s", int(e), http.StatusText(int(e)))
 }
 
-// checkProxyResponse returns a proxyError if the proxy rejected the connection. The error that net/http would return
-// could be recognized only by its message.
+// checkProxyResponse returns a proxyError if the proxy rejected the connection. Without this function, net/http would
+// return an error that can be recognized only by its message.
 func checkProxyResponse(_ context.Context, _ *url.URL, _ *http.Request, resp *http.Response) error {
 	if resp.StatusCode != http.StatusOK {
 		return proxyError(resp.StatusCode)

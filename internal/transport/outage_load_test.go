@@ -12,7 +12,8 @@ import (
 	"time"
 )
 
-// troubles contains the ways in which the simulated service fails: without a response, or with an error response.
+// troubles contains the ways in which the simulated service fails. Each way has a name and a function that handles the
+// requests.
 var troubles = map[string]roundTripper{
 	"refused": func(int, *http.Request) (*http.Response, error) {
 		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
@@ -22,8 +23,8 @@ var troubles = map[string]roundTripper{
 	},
 }
 
-// outageLoad simulates workers in virtual time while the service fails for some time. A worker stops at its first
-// failed call.
+// outageLoad simulates workers that make calls while the service fails for some time. The simulation uses virtual time.
+// A worker stops at its first failed call.
 type outageLoad struct {
 	trouble  roundTripper
 	down     time.Duration
@@ -54,7 +55,7 @@ func (l *outageLoad) run(t *testing.T) (complete int) {
 		wg.Go(func() {
 			time.Sleep(time.Duration(w) * time.Millisecond)
 			if l.pages == 1 {
-				time.Sleep(outageStart) // a single call starts when the outage starts
+				time.Sleep(outageStart) // a worker's only call starts when the outage starts
 			}
 			for range l.pages {
 				c := call()
@@ -71,8 +72,7 @@ func (l *outageLoad) run(t *testing.T) (complete int) {
 	return int(finished.Load())
 }
 
-// TestOutages checks how long an outage can last before calls fail. Every worker is a sample, so a single run is
-// enough.
+// TestOutages checks what percentage of the workers finish all their calls, although the service fails for some time.
 func TestOutages(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -114,8 +114,8 @@ func TestOutages(t *testing.T) {
 	}
 }
 
-// TestDeadServer checks how many requests a server receives if it never recovers: one per call, one retry per five
-// calls, and retryBudget further retries.
+// TestDeadServer checks how many requests a server receives if it never recovers. The maximum is one request per call,
+// one retry per five calls, and retryBudget further retries.
 func TestDeadServer(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {

@@ -28,11 +28,11 @@ func (x *exchange) readResponse(resp *http.Response) attemptResult {
 	success, limit := resp.StatusCode/100 == 2, maxErrorBody
 	if success {
 		limit = maxBody
-	} else if resp.ContentLength > maxErrorBody { // read up to the limit: the first part may contain the error
+	} else if resp.ContentLength > maxErrorBody { // the first part may contain the error
 		resp.ContentLength = -1
 	}
 	var err error
-	if resp.StatusCode >= 200 { // After status 101, the body is the connection itself and has no read deadline.
+	if resp.StatusCode >= 200 { // after status 101, the body is the connection itself, which has no read deadline
 		body, err = readBody(body, resp, limit)
 	}
 	var unreadable attemptResult // why the body could not be read or decoded
@@ -73,7 +73,8 @@ var uuidForm = regexp.MustCompile(`^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-
 func isUUID(id string) bool { return uuidForm.MatchString(id) }
 
 // parseFailure classifies an error response, or a successful response whose body could not be decoded. The argument
-// unreadable describes a problem with the body, and is used only if the body contains no error code.
+// unreadable is the problem that occurred when the body was read or decoded. It is used only if the body contains no
+// error code.
 func (x *exchange) parseFailure(resp *http.Response, body []byte, unreadable attemptResult) attemptResult {
 	e, ok := parseErrorResponse(resp.StatusCode, resp.Header, body)
 	res := attemptResult{status: resp.StatusCode}
@@ -111,7 +112,7 @@ type AccessDenied struct {
 	EncodedDiagnosticMessage string
 }
 
-// text is a string that can also be decoded from a JSON number or boolean, whose literal becomes the string. Decoding
+// text is a string that can also be decoded from other JSON values. A number or boolean becomes its literal. Decoding
 // null, an object or an array does not change the string.
 type text string
 
@@ -221,7 +222,7 @@ func describeBody(status int, body []byte, r *redact.Redactor) string {
 
 // signatureAdvice returns advice for a rejected signature. It compares the string to sign in the server's message with
 // the string that the client signed. If the strings are equal, the secret is wrong. If they differ, the request was
-// changed in transit. Without a string to sign in message, signatureAdvice returns the argument otherwise.
+// changed in transit. If message contains no string to sign, signatureAdvice returns otherwise.
 func signatureAdvice(message, query, otherwise string) string {
 	const begin = http.MethodPost + "&%2F&"
 	params, err := url.ParseQuery(query)

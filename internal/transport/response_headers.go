@@ -54,10 +54,10 @@ func (t *Transport) ClockOffset() time.Duration {
 	return offset
 }
 
-// retryAfter returns how long the server asks to wait. It is the largest value in the headers X-Acs-Retry-After,
+// retryAfter returns how long the server asks to wait. It returns the largest value in the headers X-Acs-Retry-After,
 // Retry-After and the rate limit headers, capped at maxRetryAfter.
 //
-// The rate limit headers, which have the form Limit:n,Remain:n,TimeLeft:ms, may be part of any response. They are used
+// The rate limit headers have the form Limit:n,Remain:n,TimeLeft:ms. Any response may contain them, so they are used
 // only if throttled is true. A rate limit with remaining requests is used only if no other header requests a wait.
 func retryAfter(h http.Header, throttled bool) time.Duration {
 	ms, _ := parseNumber(h.Get("X-Acs-Retry-After"))

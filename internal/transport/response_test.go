@@ -35,7 +35,7 @@ func TestTextsAreShort(t *testing.T) {
 	}
 }
 
-// TestProblems checks how failures without a response are classified and which of them are retried.
+// TestProblems checks how the transport classifies each type of network error, and whether it retries the request.
 func TestProblems(t *testing.T) {
 	t.Parallel()
 	dial := func(err error) error { return &net.OpError{Op: "dial", Net: "tcp", Err: err} }
@@ -95,7 +95,8 @@ func TestProblems(t *testing.T) {
 	}
 }
 
-// TestCutPage checks the failure of a call whose page is never complete. It must not quote the beginning of the page.
+// TestCutPage checks the error of a call if the connection breaks in the middle of a page. The error must not quote the
+// page.
 func TestCutPage(t *testing.T) {
 	t.Parallel()
 	g := newRig(func(int, *http.Request) (*http.Response, error) {
@@ -123,7 +124,7 @@ func TestErrorDocument(t *testing.T) {
 		{`200`, `"success"`, false},
 		{`"Success"`, `"done"`, false},
 		{`""`, `"successful"`, false},
-		{`"InternalError"`, ``, false}, // a successful response may have a member named Code
+		{`"InternalError"`, ``, false}, // a successful response may contain a Code without a Message
 		{``, `"told"`, false},
 		{`null`, `"told"`, false},
 		{`"InternalError"`, `null`, false},
@@ -136,7 +137,7 @@ func TestErrorDocument(t *testing.T) {
 			t.Errorf("Code %s, Message %s: %v", c.code, c.message, got)
 		}
 	}
-	synctest.Test(t, func(t *testing.T) { // The response cannot be decoded, but the value of Code is not an error code.
+	synctest.Test(t, func(t *testing.T) { // the response is not an error document, but the caller cannot decode it
 		g := newRig(func(int, *http.Request) (*http.Response, error) {
 			return respond(200, `{"Code":"200","Message":"successful"}`), nil
 		}, nil)
@@ -175,8 +176,8 @@ func TestRequestIDs(t *testing.T) {
 	}
 }
 
-// TestRequestIDOfASuccess checks that the request id of a successful response is reported in any format, up to 256
-// bytes.
+// TestRequestIDOfASuccess checks that a successful call reports the request id in any format, but at most 256 bytes of
+// it.
 func TestRequestIDOfASuccess(t *testing.T) {
 	t.Parallel()
 	const uuid = "04F0F334-1335-436C-A1D7-6C044FE73368"

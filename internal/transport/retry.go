@@ -34,12 +34,13 @@ const (
 	// throttleAttempts is the maximum number of attempts of a throttled call. It is large enough for a single caller to
 	// keep trying for longer than a quota window of one minute. With 12 attempts, the time would be too short.
 	throttleAttempts = 14
-	// defaultThrottleWait is the maximum time that a call waits for quota if its context has no deadline.
+	// defaultThrottleWait is the maximum time that a call waits for quota if neither its context nor the retry policy
+	// limits the time.
 	defaultThrottleWait = 2 * time.Minute
 )
 
-// withDefaults sets all fields that are zero to their default values, except MaxAttempts and MaxElapsed. Their defaults
-// depend on the call; see limits.
+// withDefaults returns a copy of p in which zero fields have their default values. The defaults of MaxAttempts and
+// MaxElapsed depend on the call; see limits.
 func (p Policy) withDefaults() Policy {
 	p.MaxDelay = cmp.Or(p.MaxDelay, defaultMaxDelay)
 	p.MinDelay = cmp.Or(p.MinDelay, min(defaultMinDelay, p.MaxDelay))
@@ -88,7 +89,8 @@ func (p Policy) probeSpacing(n int) time.Duration {
 	return floor + rand.N(ceiling-floor+1)
 }
 
-// retry describes when to make the next attempt. The zero value means immediately after admission.
+// retry describes when to make the next attempt. The zero value means immediately, as soon as the limiter and the
+// throttle control admit the request.
 type retry struct {
 	fault            bool // whether to retry because of a temporary failure; only then do earliest and giveUp apply
 	earliest, giveUp time.Time
@@ -109,7 +111,7 @@ func (s *callState) decideRetry(res *attemptResult) (retry, bool) {
 		return retry{}, true
 	case res.class&Throttled != 0:
 		s.throttles++
-		if s.t.cfg.Retry.MaxElapsed == 0 { // The service has responded, so a later failure counts as a new outage.
+		if s.t.cfg.Retry.MaxElapsed == 0 { // the service has responded, so a later failure counts as a new outage
 			s.firstFault = time.Time{}
 		}
 		return retry{}, s.throttles < throttleAttempts
@@ -151,13 +153,13 @@ func (s *callState) retryFault(res *attemptResult) (retry, bool) {
 	default: // a wait requested by the server may exceed a default limit
 		r.giveUp = r.earliest.Add(p.MaxDelay)
 	}
-	if r.earliest.After(r.giveUp) { // make the last attempt at the time limit
+	if r.earliest.After(r.giveUp) { // make the last attempt exactly at the time limit
 		r.earliest = r.giveUp
 	}
 	return r, true
 }
 
-// wait waits until the call may make its next attempt.
+// wait waits until the time for the next attempt. It returns an error if the next attempt must not be made.
 func (s *callState) wait(ctx context.Context, r retry) error {
 	if !r.fault {
 		return nil

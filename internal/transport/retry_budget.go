@@ -38,7 +38,7 @@ var (
 // The zero value has a full budget. An outage is safe for concurrent use.
 type outage struct {
 	mu      sync.Mutex
-	spent   float64 // the used part of retryBudget
+	spent   float64 // how much of retryBudget has been used
 	down    bool
 	probes  int       // probes sent since the last response
 	probeAt time.Time // when the next probe may be sent, if the service is down
@@ -62,7 +62,7 @@ func (o *outage) reportResponse() {
 	o.wakeAll()
 }
 
-// reportFault records that a request failed for a temporary reason.
+// reportFault records that a request failed for a temporary reason, such as a network error.
 func (o *outage) reportFault(p Policy) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -81,9 +81,9 @@ func (o *outage) wakeAll() {
 	}
 }
 
-// await waits until a retry may be sent, but at least until earliest. It returns errNoTimeLeft at the time giveUp,
-// errBudgetSpent if the retry budget is used up, errPastDeadline if the context's deadline is before earliest, and the
-// context's error when ctx is done.
+// await waits until a retry may be sent, but at least until earliest. It returns one of the following errors if no
+// retry may be sent: errNoTimeLeft at the time giveUp, errBudgetSpent if the retry budget is used up, errPastDeadline
+// if the context's deadline is before earliest, or the context's error when ctx is done.
 func (o *outage) await(ctx context.Context, p Policy, earliest, giveUp time.Time) error {
 	if deadline, ok := ctx.Deadline(); ok && deadline.Before(earliest) {
 		return errPastDeadline
@@ -105,8 +105,8 @@ func (o *outage) await(ctx context.Context, p Policy, earliest, giveUp time.Time
 	}
 }
 
-// tryRetry takes one retry from the budget and returns the argument now. If no retry may be sent yet, it returns the
-// time at which to call tryRetry again.
+// tryRetry takes one retry from the budget and returns the current time, now. If no retry may be sent yet, it takes
+// nothing from the budget and returns the time at which to call tryRetry again.
 func (o *outage) tryRetry(p Policy, now, earliest time.Time) (next time.Time, err error) {
 	next = earliest
 	if o.down && o.probeAt.After(next) {
@@ -129,7 +129,8 @@ func (o *outage) tryRetry(p Policy, now, earliest time.Time) (next time.Time, er
 	return now, nil
 }
 
-// pause waits until d has passed, the state has changed, or ctx is done. It unlocks o.mu while it waits.
+// pause waits until d has passed, the state of the outage has changed, or ctx is done. It returns an error only if ctx
+// is done. It unlocks o.mu while it waits.
 func (o *outage) pause(ctx context.Context, d time.Duration) error {
 	if o.changed == nil {
 		o.changed = make(chan struct{})

@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// TestRetryBudgetOfCalls checks that every operation in every region has its own retry budget, and that errors mention
-// a retry budget that is used up.
+// TestRetryBudgetOfCalls checks that every operation in every region has its own retry budget. It also checks that the
+// error mentions the budget if the budget is used up.
 func TestRetryBudgetOfCalls(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -26,7 +26,7 @@ func TestRetryBudgetOfCalls(t *testing.T) {
 		refused := 0
 		for range 10 {
 			_, err := g.Do(t.Context(), call())
-			if f := err.(*Failure); f.Attempts == 1 && strings.Contains(f.Advice, "too many calls are failing") { //nolint:errorlint // as promised
+			if f := err.(*Failure); f.Attempts == 1 && strings.Contains(f.Advice, "too many calls are failing") { //nolint:errorlint // Do returns a *Failure, not wrapped
 				refused++
 			}
 		}
@@ -73,7 +73,7 @@ func TestPartialOutage(t *testing.T) {
 	})
 }
 
-// testPolicy is a retry policy with minimal delays.
+// testPolicy is a retry policy whose delays are so short that tests need not wait.
 var testPolicy = Policy{MinDelay: 2, MaxDelay: 2}.withDefaults()
 
 // TestRetryBudget checks how many retries the budget permits if a server stays down, and checks that responses refill
@@ -137,8 +137,8 @@ func TestRetryBudgetBounds(t *testing.T) {
 	}
 }
 
-// TestRetryBudgetWhileUp checks a retry without remaining budget. The retry must wait while the service is up, and must
-// fail when the service goes down.
+// TestRetryBudgetWhileUp checks a retry when the budget is used up. The retry must wait as long as the service is up,
+// and must fail when the service goes down.
 func TestRetryBudgetWhileUp(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -161,8 +161,8 @@ func TestRetryBudgetWhileUp(t *testing.T) {
 	}
 }
 
-// TestProbes checks the pauses between probes while the service is down, and that retries are sent immediately when it
-// responds.
+// TestProbes checks the pauses between probes, the retries that test whether a failed service responds again. After the
+// service has responded, other retries must be sent immediately.
 func TestProbes(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

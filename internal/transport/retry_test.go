@@ -13,7 +13,8 @@ import (
 	"time"
 )
 
-// TestBackoff checks that backoffs grow, contain jitter, and are added to a wait that the server requests.
+// TestBackoff checks that the delays between attempts grow and are random. If the server requests a wait, the delay
+// must be added to the wait.
 func TestBackoff(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -121,8 +122,9 @@ func TestMaxElapsed(t *testing.T) {
 	}
 }
 
-// TestOutageAfterThrottling checks a call that fails, is throttled, and then fails again. By default, the second failure
-// begins a new outage. MaxElapsed limits the time since the first failure.
+// TestOutageAfterThrottling checks a call that fails temporarily, is throttled, and then fails again. By default, the
+// time limit for retries starts again with the failure after the throttled response. MaxElapsed limits the time since
+// the first failure.
 func TestOutageAfterThrottling(t *testing.T) {
 	t.Parallel()
 	for _, maxElapsed := range []time.Duration{0, 10 * time.Second} {
@@ -149,8 +151,8 @@ func TestOutageAfterThrottling(t *testing.T) {
 	}
 }
 
-// TestChangesAreNotRepeated checks that a change is retried only if the failed attempt cannot have taken effect or the
-// request has a ClientToken.
+// TestChangesAreNotRepeated checks calls of an operation that changes resources. Such a call may be retried only if the
+// failed attempt had no effect or if the request has a ClientToken.
 func TestChangesAreNotRepeated(t *testing.T) {
 	t.Parallel()
 	fail := func(err error) roundTripper {

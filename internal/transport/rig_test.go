@@ -19,7 +19,8 @@ import (
 // roundTripper simulates the server. n is the number of the request, counted from 1.
 type roundTripper func(n int, r *http.Request) (*http.Response, error)
 
-// rig is a Transport that sends its requests to a roundTripper and records them.
+// rig is a Transport for tests. It sends its requests to a roundTripper and records the requests, the attempts and the
+// log.
 type rig struct {
 	*Transport
 	mu       sync.Mutex
@@ -149,7 +150,7 @@ func later(a, b time.Time) time.Time {
 	return b
 }
 
-// rotating returns a credentials function that returns a new key on every call and counts the calls.
+// rotating returns a credentials function that returns a new key on every call and increments calls.
 func rotating(calls *int) func(context.Context, signer.Credentials) (signer.Credentials, error, error) {
 	return func(context.Context, signer.Credentials) (signer.Credentials, error, error) {
 		*calls++

@@ -16,7 +16,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
-// TestNoSecretLeaves checks that errors, attempts and the log contain no secrets.
+// TestNoSecretLeaves checks that errors, attempts passed to OnAttempt and log entries contain no secrets.
 func TestNoSecretLeaves(t *testing.T) {
 	t.Parallel()
 	for name, s := range map[string]signer.Signer{"V1": signer.V1{}, "V3": signer.V3{}} {
@@ -47,7 +47,7 @@ func TestNoSecretLeaves(t *testing.T) {
 					texts = append(texts, fmt.Sprintf("%+v %v", a, a.Err))
 				}
 				walk(err, func(link error) { texts = append(texts, fmt.Sprintf("%v %+v %#v", link, link, link)) })
-				answer := err.(*Failure).Response //nolint:errorlint // as promised
+				answer := err.(*Failure).Response //nolint:errorlint // Do returns a *Failure, not wrapped
 				if answer.AccessDenied != nil {
 					texts = append(texts, fmt.Sprintf("%+v", *answer.AccessDenied))
 				}
@@ -71,15 +71,15 @@ func TestNoSecretLeaves(t *testing.T) {
 	}
 }
 
-// TestCallersErrorsAreMasked checks that errors of the caller's limiter and context are reported without secrets. An
-// error without secrets must stay in the error chain.
+// TestCallersErrorsAreMasked checks that secrets are masked in errors of the caller's limiter and context. If such an
+// error contains no secret, it must stay in the error chain.
 func TestCallersErrorsAreMasked(t *testing.T) {
 	t.Parallel()
 	plain := errors.New("two\nlines")
 	secret := errors.New("it is " + secretKey.AccessKeySecret)
 	for _, theirs := range []error{plain, secret} {
 		g := newRig(func(int, *http.Request) (*http.Response, error) { return respond(200, good), nil }, nil)
-		if _, err := g.Do(t.Context(), call()); err != nil { // the first call makes the key known to the transport
+		if _, err := g.Do(t.Context(), call()); err != nil { // after the first call, the transport knows the key
 			t.Fatal(err)
 		}
 		canceled, cancel := context.WithCancelCause(t.Context())

@@ -63,7 +63,7 @@ func (s *callState) newRequest(ctx context.Context, signed signer.Signed) *http.
 type exchange struct {
 	*callState
 	ctx, within context.Context // ctx is the caller's context; within adds the attempt timeout
-	query       string          // the signed query
+	query       string          // query string with the signature
 	redactor    func() *redact.Redactor
 }
 

@@ -8,7 +8,8 @@ import (
 	"testing/synctest"
 )
 
-// TestAttemptTimeout checks that a slow attempt is reported as a timeout and that idle connections are then closed.
+// TestAttemptTimeout checks that an attempt is reported as a timeout if it takes too long, and that idle connections
+// are then closed.
 func TestAttemptTimeout(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

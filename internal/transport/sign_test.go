@@ -45,7 +45,7 @@ func TestEveryAttemptIsSigned(t *testing.T) {
 	}
 }
 
-// TestExpiredKey checks that the transport replaces an expired key once.
+// TestExpiredKey checks that a call gets another key only once after the API has reported that the key is expired.
 func TestExpiredKey(t *testing.T) {
 	t.Parallel()
 	first, second := secretKey, signer.Credentials{AccessKeyID: "second", AccessKeySecret: "x", SecurityToken: "t"}
@@ -84,7 +84,7 @@ func TestExpiredKey(t *testing.T) {
 			if !slices.Equal(stales, []signer.Credentials{{}, first}) {
 				t.Errorf("%s: the provider was asked to replace %v", name, stales)
 			}
-			if f, ok := err.(*Failure); ok && (f.Response.Code != "InvalidSecurityToken.Expired" || f.Attempts != c.requests || f.Class&Credentials == 0) { //nolint:errorlint // as promised
+			if f, ok := err.(*Failure); ok && (f.Response.Code != "InvalidSecurityToken.Expired" || f.Attempts != c.requests || f.Class&Credentials == 0) { //nolint:errorlint // Do returns a *Failure, not wrapped
 				t.Errorf("%s: %+v", name, f)
 			}
 		})
@@ -98,7 +98,7 @@ func TestMismatch(t *testing.T) {
 	c := call()
 	c.Decode = func([]byte) error { return fmt.Errorf("%w: number", ErrMismatch) }
 	meta, err := g.Do(t.Context(), c)
-	if f := err.(*Failure); meta.Attempts != 1 || f.Class != 0 || f.Error() != "the response does not match the result type: number" || !errors.Is(err, ErrMismatch) { //nolint:errorlint // as promised
+	if f := err.(*Failure); meta.Attempts != 1 || f.Class != 0 || f.Error() != "the response does not match the result type: number" || !errors.Is(err, ErrMismatch) { //nolint:errorlint // Do returns a *Failure, not wrapped
 		t.Errorf("%+v", f)
 	}
 }
@@ -160,8 +160,9 @@ func TestKey(t *testing.T) {
 	}
 }
 
-// TestResponsesThatEndThrottling checks after which responses to a probe several requests are sent at the same time. A
-// response that does not come from the API, or a failure of the service, says nothing about the quota.
+// TestResponsesThatEndThrottling checks which responses end throttling, so that several requests may be sent at the
+// same time. A response from a proxy or a service failure must not end throttling, because it does not show that quota
+// is available.
 func TestResponsesThatEndThrottling(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -204,7 +205,8 @@ func TestResponsesThatEndThrottling(t *testing.T) {
 	}
 }
 
-// TestResponsesThatEndAnOutage checks that only a response from the server ends an outage.
+// TestResponsesThatEndAnOutage checks that an outage ends when the server responds, even with an error, but not when a
+// request fails without a response.
 func TestResponsesThatEndAnOutage(t *testing.T) {
 	t.Parallel()
 	g := newRig(func(n int, _ *http.Request) (*http.Response, error) {

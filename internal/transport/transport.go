@@ -72,7 +72,7 @@ type Meta struct {
 // Mask returns text with the secrets of the request masked. Use it for any string from a successful response that
 // becomes part of an error message.
 func (m Meta) Mask(text string) string {
-	if text == "" || isUUID(text) { // Most request ids are UUIDs, which need no masking. Masking is slow.
+	if text == "" || isUUID(text) { // most request ids are UUIDs, which need no masking, and masking is slow
 		return text
 	}
 	return m.redactor().Mask(text)
@@ -115,8 +115,8 @@ func New(cfg Config) *Transport {
 	return &Transport{cfg: cfg, http: &own}
 }
 
-// WithCredentials returns a Transport for another account. It shares the connections of t, but not what t has learned
-// about quotas, outages and the server's clock.
+// WithCredentials returns a Transport for another account. Both Transports share connections. They do not share
+// information about quotas, outages and the server's clock.
 func (t *Transport) WithCredentials(
 	credentials func(ctx context.Context, stale signer.Credentials) (key signer.Credentials, warning, err error),
 ) *Transport {

@@ -134,7 +134,7 @@ func TestDo(t *testing.T) {
 					}
 					return
 				}
-				f, ok := err.(*Failure) //nolint:errorlint // as promised
+				f, ok := err.(*Failure) //nolint:errorlint // Do returns a *Failure, not wrapped
 				if !ok {
 					t.Fatalf("the error is a %T: %v", err, err)
 				}
@@ -152,7 +152,7 @@ func TestDo(t *testing.T) {
 	}
 }
 
-// forever is a connection whose Read method blocks forever.
+// forever is a connection on which no data ever arrives.
 type forever struct{}
 
 func (forever) Read([]byte) (int, error) { select {} }
@@ -252,7 +252,7 @@ func TestContext(t *testing.T) {
 				if !errors.Is(err, c.is) || c.deadline == 0 && !errors.Is(err, context.Canceled) {
 					t.Errorf("%v does not match %v", err, c.is)
 				}
-				f := err.(*Failure) //nolint:errorlint // as promised
+				f := err.(*Failure) //nolint:errorlint // Do returns a *Failure, not wrapped
 				if f.Attempts != c.attempts || f.Response.Code != c.code {
 					t.Errorf("%d attempts, code %q", f.Attempts, f.Response.Code)
 				}
@@ -299,10 +299,10 @@ func TestLastResponseIsKept(t *testing.T) {
 			return nil, io.ErrUnexpectedEOF
 		}, nil)
 		_, err := g.Do(t.Context(), call())
-		if f := err.(*Failure); f.Response.Code != "ServiceUnavailable" || !errors.Is(err, io.ErrUnexpectedEOF) { //nolint:errorlint // as promised
+		if f := err.(*Failure); f.Response.Code != "ServiceUnavailable" || !errors.Is(err, io.ErrUnexpectedEOF) { //nolint:errorlint // Do returns a *Failure, not wrapped
 			t.Errorf("%+v", f)
 		}
-		if a := g.attempts[2]; a.StatusCode != 0 || a.Code != "" || a.Err.(*Failure).Response.Code != "" { //nolint:errorlint // as made
+		if a := g.attempts[2]; a.StatusCode != 0 || a.Code != "" || a.Err.(*Failure).Response.Code != "" { //nolint:errorlint // Attempt.Err is a *Failure, not wrapped
 			t.Errorf("the attempt reports the response of another attempt: %+v", a)
 		}
 	})

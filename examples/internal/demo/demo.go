@@ -48,7 +48,7 @@ func ChangingClient(demo bool, region string, change func(*ecstest.Server), inst
 	return serve(server, region, nil)
 }
 
-// serve returns a client for an in-memory ECS server. done closes the server.
+// serve returns a client for an in-memory ECS server. The function done closes the server.
 func serve(server *ecstest.Server, region string, opts *ecs.Options) (client *ecs.Client, done func(), err error) {
 	client, err = server.Client(region, opts)
 	if err != nil {

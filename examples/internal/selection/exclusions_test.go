@@ -22,7 +22,7 @@ func TestUselessExclusions(t *testing.T) {
 		{args: "-region all -exclude-region cn-private-1", requests: 1},
 		{args: "-region all -exclude-region cn-heyuan"},
 		{args: "-region all"},
-		{args: "-region all -exclude-region moon", fails: true, requests: 1}, // the listing reports the failure of DescribeRegions
+		{args: "-region all -exclude-region moon", fails: true, requests: 1}, // the listing will report the failure
 		{args: "-region cn-hangzhou,cn-own-1 -exclude-region cn-own-1"},
 		{args: "-region cn-hangzhou,cn-own-1 -exclude-region cn-own1", want: "did you mean cn-own-1?"},
 		{args: "-region cn-hangzhou -exclude-region cn-beijing"}, // no warning, because the region exists

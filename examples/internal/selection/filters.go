@@ -34,8 +34,9 @@ func (s *Selection) filter(fs *flag.FlagSet, name string, set func(value string)
 // IsFilter reports whether the named flag restricts the selection. An empty value of such a flag is an error.
 func (s *Selection) IsFilter(name string) bool { return slices.Contains(s.filters, name) }
 
-// anyOf defines a filter that accepts one or more values. A single value is sent to the API, and several values are
-// compared by Matches. If known is not empty, values that are not in known are errors.
+// anyOf defines a filter flag that accepts one or more values. A single value is stored in *to and sent to the API. If
+// there are several values, *to is empty, and Matches compares them with the values of each instance. If known is not
+// empty, any other value is an error.
 func anyOf[T ~string](s *Selection, fs *flag.FlagSet, name string, to *T, values func(ecs.Instance) []T, known ...T) {
 	s.filter(fs, name, func(text string) error {
 		var wanted []T
@@ -64,7 +65,8 @@ func anyOf[T ~string](s *Selection, fs *flag.FlagSet, name string, to *T, values
 	})
 }
 
-// one converts a function that returns a single value to a function that returns a list.
+// one converts a function that returns a single value to a function that returns a list with this value, for use with
+// anyOf.
 func one[T any](value func(ecs.Instance) T) func(ecs.Instance) []T {
 	return func(inst ecs.Instance) []T { return []T{value(inst)} }
 }
@@ -139,7 +141,7 @@ func (s *Selection) defineAddresses(fs *flag.FlagSet, stdin io.Reader) {
 	for name, list := range map[string]*ecs.JSONList{"private-ip": &req.PrivateIPAddresses, "public-ip": &req.PublicIPAddresses, "eip": &req.EIPAddresses} {
 		s.filter(fs, name, func(text string) error {
 			if name != "public-ip" {
-				req.InstanceNetworkType = ecs.InstanceNetworkTypeVPC // the API ignores these addresses if no network type is set
+				req.InstanceNetworkType = ecs.InstanceNetworkTypeVPC // otherwise, the API ignores the addresses
 			}
 			return addAddrs(list, text, stdin, false)
 		})

@@ -137,8 +137,7 @@ func AccountOf(ctx context.Context) string {
 	return account
 }
 
-// accountMember is the key in Instance.Extra that stores the account. Members of Extra are included in the instance's
-// JSON.
+// accountMember is the key in Instance.Extra that stores the account. The JSON of an instance includes its Extra.
 const accountMember = "Account"
 
 // Mark returns a copy of an instance to which the name of the account has been added.

@@ -133,8 +133,8 @@ func (s *Selection) Finish(getenv func(string) string) error {
 	return nil
 }
 
-// source returns the account and its selected regions. fallback is the region to use if neither -region nor the
-// profile sets a region.
+// source returns the account and its selected regions. The argument fallback is the region to use if neither -region
+// nor the profile sets a region.
 func (s *Selection) source(account ecs.Profile, fallback string) (Source, error) {
 	src := Source{Account: account.Name}
 	region := cmp.Or(s.region, account.Region, fallback)

@@ -121,7 +121,7 @@ func OneOf[T ~string](to *T, values ...T) func(string) error {
 
 // distance returns the Damerau-Levenshtein distance between a and b, measured in bytes.
 func distance(a, b string) int {
-	var before []int // the row before last
+	var before []int // the row of the table before the previous row
 	last := make([]int, len(b)+1)
 	for j := range last {
 		last[j] = j
