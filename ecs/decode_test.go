@@ -661,7 +661,7 @@ func TestAnInstanceHoldsNoOther(t *testing.T) {
 // TestNoRoomIsShared checks that the strings of an instance do not share a buffer with strings of the page.
 func TestNoRoomIsShared(t *testing.T) {
 	t.Parallel()
-	const size = 41 // length of RequestId and NextToken; buffers have at least 48 bytes
+	const size = 41 // length of RequestId and NextToken, which leaves a few bytes of their buffers unused
 	behind := func(text, other string) bool {
 		return unsafe.Add(unsafe.Pointer(unsafe.StringData(text)), size) == unsafe.Pointer(unsafe.StringData(other))
 	}
@@ -682,8 +682,8 @@ func TestNoRoomIsShared(t *testing.T) {
 	}
 }
 
-// TestSharedTexts checks which strings share memory: values common to many instances, and all other strings of an
-// instance except its id.
+// TestSharedTexts checks that instances share the memory of common values such as the region id. The name and the host
+// name of an instance must be in one buffer, and the instance id must not be in that buffer.
 func TestSharedTexts(t *testing.T) {
 	t.Parallel()
 	r, err := decodeDescribeInstances(typicalPage(100))
@@ -933,7 +933,7 @@ func TestLargeLists(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), "the JSON document contains more than") {
 			t.Errorf("%s: got %v", name, err)
 		}
-		if mb := (after.TotalAlloc - before.TotalAlloc) >> 20; mb > 500 { // the body is read once for each attempt
+		if mb := (after.TotalAlloc - before.TotalAlloc) >> 20; mb > 500 { // each attempt reads the whole body
 			t.Errorf("%s: %d MB allocated", name, mb)
 		}
 	}

@@ -356,8 +356,8 @@ func nameServer(records map[string][]string) *net.Resolver {
 	}}
 }
 
-// overHTTP2 serves https://ecs.test over HTTP/2. If frames is not nil, they are the response to the first request. last
-// returns the server's side of the latest connection.
+// overHTTP2 serves https://ecs.test over HTTP/2. If frames is not nil, the server sends these bytes in response to the
+// first request. The function last returns the server's side of the latest connection.
 func overHTTP2(t *testing.T, v variant, frames []byte, serve http.HandlerFunc) (g *rig, last func() *conn) {
 	g = newRig(t, v, nil, hosted)
 	ca := newAuthority(t)
@@ -443,7 +443,7 @@ func doubting(_ *rig, o *ecs.Options) { o.TrustEmpty = false }
 var moreFaults = []fault{
 	{id: "N01", name: "token_cycle", what: "NextToken repeats in a cycle: A, B, A", once: true, run: func(t *testing.T, v variant) {
 		g := newRig(t, v, func(x *exchange) {
-			if x.n > 10 { // otherwise, a client that ignores the cycle would never stop
+			if x.n > 10 { // otherwise, a client that ignores the repeated tokens would never stop
 				x.fail(400, "InvalidParameter")
 				return
 			}
@@ -870,7 +870,7 @@ var moreFaults = []fault{
 		goAway := func(last byte) []byte { return []byte{0, 0, 8, 7, 0, 0, 0, 0, 0, 0, 0, 0, last, 0, 0, 0, 0} }
 		for name, frames := range map[string][]byte{"GOAWAY, not seen": goAway(0), "GOAWAY, then FIN": goAway(1), "FIN": {}, "garbage": []byte("garbage of a proxy")} {
 			g, _ := overHTTP2(t, v, frames, ok2)
-			g.succeeds(1) // the server has recorded only one request
+			g.succeeds(1) // 1, because the server has recorded only the second of two requests
 			if g.dialed() != 2 {
 				t.Errorf("%s: %d dials", name, g.dialed())
 			}

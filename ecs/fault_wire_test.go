@@ -23,8 +23,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/internal/transport"
 )
 
-// then returns a handler that passes the first requests to f and lets all later requests succeed. first is the number
-// of requests for f.
+// then returns a handler that passes the given number of requests to f and lets all later requests succeed.
 func then(first int, f func(*exchange)) func(*exchange) {
 	return func(x *exchange) {
 		if x.n <= first {

@@ -82,7 +82,8 @@ func isOtherAction(action string) bool {
 	return name != "" && !strings.EqualFold(name, describeInstances) && !strings.Contains(name, "*")
 }
 
-// withoutPaging returns the request without the parameters that do not filter.
+// withoutPaging returns a copy of the request without the page size, the token and the additional attributes, none of
+// which filters instances.
 func (r DescribeInstancesRequest) withoutPaging() DescribeInstancesRequest {
 	r.MaxResults, r.NextToken, r.AdditionalAttributes = 0, "", nil
 	return r

@@ -169,8 +169,8 @@ func TestScanInOrder(t *testing.T) {
 // TestScanPanics checks that a panic in a hook reaches the goroutine that runs the loop.
 func TestScanPanics(t *testing.T) {
 	t.Parallel()
-	// With 8 workers, the first 8 attempts are the first page and the samples. Counts follow, because the listing does not
-	// seem to be ordered.
+	// With 8 workers, the first 8 attempts request the first page and the samples. The next attempts count instances,
+	// because the listing does not seem to be ordered.
 	for name, attempt := range map[string]int32{"first page or samples": 1, "counts": 10, "pages": 60} {
 		inVirtualTime(t, name, func(t *testing.T) {
 			srv := newCloud(t, nil, fleetOf(volume(10_000, 6_000), shapes["some unknown"])...)
@@ -215,7 +215,7 @@ func TestRegionsScanALargeOne(t *testing.T) {
 			t.Fatal(err)
 		}
 		sameOnce(t, got, fleet)
-		if took := time.Since(start); took > alone*13/10 && !testing.Short() { // with -short, the region is not so large
+		if took := time.Since(start); took > alone*13/10 && !testing.Short() { // with -short, the region is too small
 			t.Errorf("all regions took %v, the large region alone took %v", took, alone)
 		}
 	})
@@ -531,7 +531,9 @@ func TestScanDelivers(t *testing.T) {
 			}
 			if n++; n%500 == 0 {
 				<-time.After(time.Hour)
-				// Each worker may be one page ahead. Time ranges overlap slightly, which adds some pages.
+				// n instances fill at least n/100 pages. The scan may have requested up to 8 + 1 + 8 more pages: one in
+				// advance by each of the 8 workers, the first page, whose instances the workers list a second time, and
+				// 8 because the workers' time ranges overlap and end with pages that are not full.
 				if ahead := srv.requestCounts()[listed] - (n+99)/100; ahead > 8+1+8 {
 					t.Fatalf("after %d instances, %d pages were requested ahead", n, ahead)
 				}

@@ -23,7 +23,7 @@ import (
 )
 
 // soak lists a fleet repeatedly from 8 goroutines for the duration d, despite failing requests, a quota and key
-// rotation. Every listing must be complete. soak calls each once a minute.
+// rotation. Every listing must be complete. The function each is called once per minute.
 func soak(t *testing.T, v variant, d time.Duration, each func(minute int)) {
 	const nPages, perMinute, rotation = 20, 120, 10 * time.Minute
 	begun := time.Now()

@@ -358,7 +358,7 @@ func TestCapInAMovingFleet(t *testing.T) {
 	for _, within := range []bool{false, true} {
 		inVirtualTime(t, fmt.Sprintf("the context is canceled while instances beyond the cap are yielded/within a page of ListTagResources=%v", within), func(t *testing.T) {
 			fleet := taggedFleet(1250)
-			if within { // another element moves the ends of the pages
+			if within { // an additional tag changes which tag is the last on a page
 				fleet[1].Tags = append(fleet[1].Tags, ecs.Tag{Key: "new"})
 			}
 			srv := newCloud(t, nil, fleet...)
@@ -446,8 +446,8 @@ func TestMembersThatTheAPIOmits(t *testing.T) {
 	}
 }
 
-// TestPermissionWithdrawnDuringACount checks that a listing of the tag alone, which replaces a count, is not trusted if
-// it ends because the permission was withdrawn.
+// TestPermissionWithdrawnDuringACount withdraws the permission while the client counts the instances with a tag by
+// listing them. The caller's listing must end with ErrForbidden, unless TrustEmpty is set.
 func TestPermissionWithdrawnDuringACount(t *testing.T) {
 	t.Parallel()
 	for _, trust := range []bool{false, true} {

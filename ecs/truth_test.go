@@ -376,7 +376,7 @@ func TestServerWithoutTokens(t *testing.T) {
 					}
 					want := (n + 99) / 100
 					if size < min(n, 100) {
-						want++ // the first page was smaller
+						want++ // the first page has only size instances
 					}
 					if name == "Instances" && o.lists != want {
 						t.Errorf("%d requests, want %d", o.lists, want)
@@ -632,7 +632,7 @@ func TestNearTheCap(t *testing.T) {
 					if n++; n == 1 {
 						m.mu.Lock()
 						m.fleet = slices.Delete(slices.Clone(m.fleet), first, first+released)
-						m.tagCap -= released // no other instances move within the cap
+						m.tagCap -= released // no instance beyond the cap takes the place of a released instance
 						m.mu.Unlock()
 					}
 					if slices.Contains(gone, inst.InstanceID) {

@@ -159,8 +159,8 @@ const (
 
 func TestAttempts(t *testing.T) {
 	t.Parallel()
-	// span describes a recorded span. Its data point has the attributes in point, but not those in only. description is
-	// the status description.
+	// span describes a recorded span. The attributes in point are recorded in the span and in the metric, and the
+	// attributes in only are recorded only in the span. description is the description of the span's status.
 	type span struct{ point, only, description string }
 	const noError = "none"
 	first := span{"http.response.status_code=200", "aliyun.request_id=OK-1", noError}

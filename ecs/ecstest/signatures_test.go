@@ -294,7 +294,8 @@ func hexHash(s string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// signV3 signs a request whose headers have been changed.
+// signV3 signs a request again after its headers have been changed. names is the list of signed headers, separated by
+// semicolons.
 func signV3(srv *ecstest.Server, r *http.Request, names string) {
 	canonical := signer.CanonicalRequest(signer.Request{Method: r.Method, Host: r.URL.Host, Params: r.URL.Query()}, r.Header)
 	m := hmac.New(sha256.New, []byte(srv.Credentials().AccessKeySecret))
