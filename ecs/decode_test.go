@@ -542,7 +542,8 @@ func TestParts(t *testing.T) {
 	}
 }
 
-// TestMarshalInstance checks how MarshalJSON writes members that were added to Extra.
+// TestMarshalInstance checks that MarshalJSON writes the members of Extra to their places, unless a field already has a
+// value.
 func TestMarshalInstance(t *testing.T) {
 	t.Parallel()
 	inst := Instance{InstanceID: "i-1", Memory: 4, Tags: []Tag{{Key: "k"}}, SecurityGroupIDs: []string{"", "sg-2"}, Extra: map[string]json.RawMessage{
@@ -842,7 +843,7 @@ func FuzzDecodePage(f *testing.F) {
 	f.Fuzz(compare)
 }
 
-// TestAnyOrder checks pages whose members are reordered, missing or surrounded by white space.
+// TestAnyOrder checks that pages are decoded correctly if members are reordered, missing or surrounded by white space.
 func TestAnyOrder(t *testing.T) {
 	t.Parallel()
 	random := rand.New(rand.NewPCG(1, 2))
@@ -878,7 +879,8 @@ func TestAnyOrder(t *testing.T) {
 	}
 }
 
-// TestAgainstOracle compares the decoder with the oracle, using pages that are too large for the fuzz test.
+// TestAgainstOracle checks that the decoder and the oracle return the same result for pages that are too large for the
+// fuzz test.
 func TestAgainstOracle(t *testing.T) {
 	t.Parallel()
 	for _, body := range [][]byte{fullPage(120), typicalPage(250), pageOf(nil)} {

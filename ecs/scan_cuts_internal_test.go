@@ -117,7 +117,8 @@ func TestSamplePositions(t *testing.T) {
 	}
 }
 
-// TestMissingPositions checks when a scan reads further samples after it has learned the number of instances.
+// TestMissingPositions checks that a scan reads further samples only if the listing is much smaller or larger than
+// expected, and ordered.
 func TestMissingPositions(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
@@ -152,7 +153,7 @@ func TestMissingPositions(t *testing.T) {
 	}
 }
 
-// TestOrderOf checks which sort order is inferred from samples of a listing.
+// TestOrderOf checks that orderOf recognizes the sort order of a listing from its samples.
 func TestOrderOf(t *testing.T) {
 	t.Parallel()
 	day := func(n int) time.Time { return time.Date(2026, 1, n, 0, 0, 0, 0, time.UTC) }

@@ -93,8 +93,8 @@ func TestScanIsExact(t *testing.T) {
 	}
 }
 
-// TestScanWithASlowClock checks scans on a machine whose clock is slow. Some instances seem to have been created in the
-// future.
+// TestScanWithASlowClock checks that a scan is complete and fast if the local clock is slow and some instances seem to
+// have been created in the future.
 func TestScanWithASlowClock(t *testing.T) {
 	t.Parallel()
 	for _, slow := range []time.Duration{0, time.Hour, 24 * time.Hour, 3 * 365 * 24 * time.Hour} {
@@ -110,8 +110,8 @@ func TestScanWithASlowClock(t *testing.T) {
 	}
 }
 
-// TestScanInOrder checks how many rounds a scan needs if the server lists instances in the order of creation, or seems
-// to do so.
+// TestScanInOrder checks how many rounds of requests a scan needs if the server lists instances in the order of
+// creation, or if only a part of the listing is in this order.
 func TestScanInOrder(t *testing.T) {
 	t.Parallel()
 	const year = 365 * 24 * 60

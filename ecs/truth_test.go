@@ -697,8 +697,8 @@ func TestCappedWithUnreadableTags(t *testing.T) {
 	}
 }
 
-// TestAmbiguousPages checks pages that contain a list or token twice, or an unusual spelling of NextToken. Such a page
-// must not be treated as the last page.
+// TestAmbiguousPages checks that a page is not treated as the last page if it contains a list or token twice, or an
+// unusual spelling of NextToken.
 func TestAmbiguousPages(t *testing.T) {
 	t.Parallel()
 	bodies := map[string]string{
@@ -724,7 +724,7 @@ func TestAmbiguousPages(t *testing.T) {
 			ambiguous(name, err)
 		}
 		err := endOf(answer("TagResources", "TagResource", `{"ResourceId":"i-1"}`).ListTagResources(t.Context(), ecs.ListTagResourcesRequest{Tags: byTag.Tags}))
-		if what != "token in other letter case" { // a repeated token is the regular end of ListTagResources
+		if what != "token in other letter case" { // for ListTagResources, a repeated token is the regular end of a listing
 			ambiguous("ListTagResources", err)
 		}
 		type vpc struct {
@@ -739,7 +739,7 @@ func TestAmbiguousPages(t *testing.T) {
 	}
 }
 
-// TestLongLists checks list filters that have more elements than a single request permits.
+// TestLongLists checks that a list filter with more than 100 elements is sent in several requests, without duplicates.
 func TestLongLists(t *testing.T) {
 	t.Parallel()
 	values := make([]string, 0, 251)

@@ -185,7 +185,7 @@ func TestFleetRoundTrip(t *testing.T) {
 	}
 }
 
-// TestFleetIn checks fleets in a single region, including regions that Fleet does not use.
+// TestFleetIn checks that all instances of FleetIn are in the given region, even if Fleet does not use that region.
 func TestFleetIn(t *testing.T) {
 	t.Parallel()
 	for region, form := range map[string]string{

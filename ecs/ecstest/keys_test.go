@@ -13,7 +13,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
-// TestKeys checks requests with temporary, disabled, replaced and revoked keys.
+// TestKeys checks the error code for each kind of invalid key, such as an expired, disabled or revoked key.
 func TestKeys(t *testing.T) {
 	t.Parallel()
 	srv := start(t, small(1)...)

@@ -27,7 +27,8 @@ func pipe(t *testing.T, test func(t *testing.T, srv *ecstest.Server, client *ecs
 	})
 }
 
-// TestQuota checks token buckets and fixed windows, and checks that each operation in each region has its own quota.
+// TestQuota checks which requests are throttled by a token bucket and by a fixed window. Each operation must have its
+// own quota in each region.
 func TestQuota(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {

@@ -61,7 +61,7 @@ func TestWholeFleet(t *testing.T) {
 	}
 }
 
-// TestVirtualTime checks that hours of virtual time take no real time.
+// TestVirtualTime checks that latencies, timeouts and the memory for nonces use virtual time in a synctest bubble.
 func TestVirtualTime(t *testing.T) {
 	t.Parallel()
 	pipe(t, func(t *testing.T, srv *ecstest.Server, client *ecs.Client) {

@@ -393,7 +393,7 @@ func TestReplay(t *testing.T) {
 	}
 }
 
-// TestRequests checks what the server records about a request, and that the record contains no secret.
+// TestRequests checks that the server records the parameters of a request, but not its secrets.
 func TestRequests(t *testing.T) {
 	t.Parallel()
 	srv := start(t, small(1)...)
