@@ -116,8 +116,8 @@ func (p *permissionCache) wasConfirmed(region string, filters DescribeInstancesR
 	return isRecent(p.confirmTimes[key])
 }
 
-// recordInstances records that a request returned instances. From then on, an empty result of the same request, with or
-// without its ids, or of a request without filters is verified again.
+// recordInstances records that a request returned instances. It cancels the confirmations for the same request, for the
+// same request without ids, and for the request without filters.
 func (p *permissionCache) recordInstances(region string, req DescribeInstancesRequest) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

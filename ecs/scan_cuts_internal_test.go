@@ -335,7 +335,7 @@ func (s *simulation) run(now time.Time) []int {
 						first = before(w.from.Add(-time.Minute))
 					}
 					if !w.to.IsZero() {
-						end = before(w.to.Add(time.Second)) // treats the upper bound as inclusive
+						end = before(w.to.Add(time.Second)) // the simulated API includes the upper bound
 					}
 					for k := first; k < end; k++ {
 						listed[k]++

@@ -221,7 +221,7 @@ func TestRegionsScanALargeOne(t *testing.T) {
 	})
 }
 
-// TestScanOfALargeFleet checks scans of fleets that are too large for ecstest.
+// TestScanOfALargeFleet checks that a scan of up to 100,000 instances is complete and does not send too many requests.
 func TestScanOfALargeFleet(t *testing.T) {
 	t.Parallel()
 	n := volume(100_000, 20_000)

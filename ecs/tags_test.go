@@ -102,7 +102,7 @@ func TestPastTheCap(t *testing.T) {
 	})
 }
 
-// TestCostOfTheCap counts the requests that a listing with a tag or group filter needs.
+// TestCostOfTheCap checks how many requests of each kind a listing with a tag or group filter sends.
 func TestCostOfTheCap(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
@@ -182,7 +182,7 @@ func TestIDsBeyondTheCap(t *testing.T) {
 	for name, req := range map[string]ecs.DescribeInstancesRequest{"tag": byTag, "group": byGroup, "tag and group": byBoth, "tags": byTags, "tag and status": byStatus} {
 		for _, called := range []string{"Instances", "ScanInstances"} {
 			inVirtualTime(t, "the caller's ids/"+name+"/"+called, func(t *testing.T) {
-				// If there are two tags, half of the instances have both.
+				// If the request has two tags, only half as many instances match, so the fleet must be twice as large.
 				fleet := taggedFleet(1100 * max(len(req.Tags), 1))
 				srv := newCloud(t, nil, fleet...)
 				// The API may apply the limit before it filters by id. A request with a tag filter then omits the

@@ -53,7 +53,7 @@ func rowIDs(rows []row) []string {
 	return list
 }
 
-// truthForms returns the ways of listing a region, keyed by name. Each must return either a complete listing or an
+// truthForms returns the ways of listing a region, keyed by name. Each way must yield either a complete listing or an
 // error.
 func truthForms(rows []row) map[string]way {
 	forms := maps.Clone(ways)
@@ -862,7 +862,7 @@ func TestRegionsWithWorkers(t *testing.T) {
 		n := 0
 		for range list {
 			if n++; n == 1000 {
-				break // while one of the regions waits for the other
+				break // break while one region waits until the other has been scanned
 			}
 		}
 	})

@@ -30,7 +30,8 @@ func TestFleetIsDeterministic(t *testing.T) {
 	}
 }
 
-// TestFleetIsConsistent checks the members of each instance, and checks that ids and addresses are unique.
+// TestFleetIsConsistent checks that the fields of each instance do not contradict each other, and that ids and
+// addresses are unique.
 func TestFleetIsConsistent(t *testing.T) {
 	t.Parallel()
 	const n = 20_000

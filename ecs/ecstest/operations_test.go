@@ -80,7 +80,7 @@ func TestHandleBuiltIn(t *testing.T) {
 	}
 }
 
-// TestSeq checks which instances and which error the iterator returned by Seq yields.
+// TestSeq checks that the iterator returned by Seq yields the given instances and then the given error.
 func TestSeq(t *testing.T) {
 	t.Parallel()
 	broken := errors.New("broken")

@@ -87,7 +87,8 @@ func TestQuota(t *testing.T) {
 	}
 }
 
-// TestQuotaHeaders checks the response headers that announce the quota.
+// TestQuotaHeaders checks that Quota.Headers adds headers with the remaining quota and the time to wait to the
+// responses.
 func TestQuotaHeaders(t *testing.T) {
 	t.Parallel()
 	srv := start(t)

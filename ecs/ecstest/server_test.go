@@ -16,7 +16,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
-// TestWholeFleet lists a whole fleet with this module's client and with each signature method.
+// TestWholeFleet checks that this module's client can list a whole fleet, with each signature version.
 func TestWholeFleet(t *testing.T) {
 	t.Parallel()
 	fleet := ecstest.Fleet(5000, 1)

@@ -123,7 +123,7 @@ func TestVectors(t *testing.T) {
 	}
 }
 
-// TestRefusedV1 checks the error for each way in which a V1 request can be invalid.
+// TestRefusedV1 checks the error code for each kind of invalid V1 request.
 func TestRefusedV1(t *testing.T) {
 	t.Parallel()
 	srv := start(t, small(1)...)
