@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// permissionMemory is how long the client trusts a dry run that confirmed an empty result.
+// permissionMemory is the time for which the client trusts a dry run that confirmed an empty result.
 const permissionMemory = 5 * time.Minute
 
 // maxVerifications is the maximum number of times that a listing verifies its empty pages. It limits a listing during

@@ -71,7 +71,7 @@ func TestScanIsExact(t *testing.T) {
 		for _, n := range volume([]int{0, 1, 99, 100, 101, 1_000, 10_000}, []int{101, 1_000}) {
 			for _, exclusive := range volume([]bool{false, true}, []bool{true}) {
 				if n == 10_000 && exclusive && name != "uniform" {
-					continue // TestScanOfALargeFleet covers these bounds
+					continue // TestScanOfALargeFleet tests these shapes with an exclusive bound
 				}
 				inVirtualTime(t, fmt.Sprintf("%s/%d/exclusive=%v", name, n, exclusive), func(t *testing.T) {
 					fleet := fleetOf(n, created)

@@ -63,7 +63,8 @@ func newTelemetry(t *testing.T) *telemetry {
 	return &telemetry{spans: spans, reader: reader, tracer: tracers.Tracer("test"), hook: hook}
 }
 
-// metrics returns the recorded scope and the data points of its only metric, a histogram.
+// metrics returns the recorded instrumentation scope and the data points of the scope's only metric, which is a
+// histogram.
 func (tel *telemetry) metrics(t *testing.T) (metricdata.ScopeMetrics, []metricdata.HistogramDataPoint[float64]) {
 	t.Helper()
 	var all metricdata.ResourceMetrics
