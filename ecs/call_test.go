@@ -111,7 +111,7 @@ func TestCall(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		// The last call waits for the third quota period.
+		// The quota permits the last call only in the third period of one minute.
 		if took := time.Since(start); took < 2*time.Minute || took > 4*time.Minute {
 			t.Errorf("took %v of virtual time", took)
 		}

@@ -154,7 +154,7 @@ func TestCut(t *testing.T) {
 // odd contains unusual instance members and the JSON expected from MarshalJSON. "-Name" means that the member Name must
 // be absent. "!path: message" means that a decode error is expected.
 var odd = []struct{ member, want string }{
-	// Numbers.
+	// Values of fields that are numbers.
 	{`"Cpu":4`, `"Cpu":4`},
 	{`"Cpu":"4"`, `"Cpu":4`},
 	{`"Cpu":4.0`, `"Cpu":4`},
@@ -200,7 +200,7 @@ var odd = []struct{ member, want string }{
 	{`"MetadataOptions":{"HttpPutResponseHopLimit":null}`, `"MetadataOptions":{"HttpEndpoint":"","HttpTokens":""}`},
 	{`"MetadataOptions":{"HttpPutResponseHopLimit":false}`, `!MetadataOptions.HttpPutResponseHopLimit: the value is not an integer`},
 
-	// Booleans.
+	// Values of fields that are booleans.
 	{`"IoOptimized":true`, `"IoOptimized":true`},
 	{`"IoOptimized":"true"`, `"IoOptimized":true`},
 	{`"IoOptimized":"True"`, `"IoOptimized":true`},
@@ -218,7 +218,7 @@ var odd = []struct{ member, want string }{
 	{`"ImageOptions":{"LoginAsNonRoot":"false","CurrentOSNVMeSupported":null}`, `"ImageOptions":{"LoginAsNonRoot":false}`},
 	{`"ImageOptions":{"LoginAsNonRoot":""}`, `"ImageOptions":{}`},
 
-	// Strings.
+	// Values of fields that are strings.
 	{`"VlanId":10`, `"VlanId":"10"`},
 	{`"VlanId":1.50e1`, `"VlanId":"1.50e1"`},
 	{`"InstanceName":true`, `"InstanceName":"true"`},
@@ -234,7 +234,7 @@ var odd = []struct{ member, want string }{
 	{`"ISP":"null"`, `"ISP":"null"`},
 	{`"CpuOptions":{"Numa":2}`, `"CpuOptions":{"CoreCount":0,"ThreadsPerCore":0,"Numa":"2"}`},
 
-	// Times.
+	// Values of fields that are times.
 	{`"CreationTime":"2017-12-10T04:04Z"`, `"CreationTime":"2017-12-10T04:04Z"`},
 	{`"CreationTime":"2017-12-10T04:04:00Z"`, `"CreationTime":"2017-12-10T04:04Z"`},
 	{`"CreationTime":"2017-12-10T04:04:05Z"`, `"CreationTime":"2017-12-10T04:04:05Z"`},
@@ -249,7 +249,7 @@ var odd = []struct{ member, want string }{
 	{`"CreationTime":1512878640`, `!CreationTime: the value is not a time`},
 	{`"CreationTime":["2017-12-10T04:04Z"]`, `!CreationTime: the value is not a time`},
 
-	// Objects.
+	// Values of fields that are structs.
 	{`"CpuOptions":null`, `"CpuOptions":{"CoreCount":0,"ThreadsPerCore":0,"Numa":""}`},
 	{`"CpuOptions":""`, `"CpuOptions":{"CoreCount":0,"ThreadsPerCore":0,"Numa":""}`},
 	{`"CpuOptions":{}`, `"CpuOptions":{"CoreCount":0,"ThreadsPerCore":0,"Numa":""}`},
@@ -258,7 +258,7 @@ var odd = []struct{ member, want string }{
 	{`"CpuOptions":{"CoreCount":[2]}`, `!CpuOptions.CoreCount: the value is not an integer`},
 	{`"CpuOptions":{"CoreCount":[2],"ThreadsPerCore":{"a":1}}`, `!CpuOptions.CoreCount: the value is not an integer; CpuOptions.ThreadsPerCore: the value is not an integer`},
 
-	// Lists.
+	// Values of fields that are slices.
 	{`"SecurityGroupIds":{"SecurityGroupId":["sg-1","sg-2"]}`, `"SecurityGroupIds":{"SecurityGroupId":["sg-1","sg-2"]}`},
 	{`"SecurityGroupIds":["sg-1"]`, `"SecurityGroupIds":{"SecurityGroupId":["sg-1"]}`},
 	{`"SecurityGroupIds":[]`, `"SecurityGroupIds":{"SecurityGroupId":[]}`},
@@ -306,7 +306,7 @@ var odd = []struct{ member, want string }{
 	{`"cpu":4`, `"Cpu":0`},
 	{`"cpu":4`, `"cpu":4`},
 
-	// Unknown members.
+	// Members that have no field.
 	{`"New":[1, {"a" : "b c"}, "<&>", 1.50]`, `"New":[1,{"a":"b c"},"<&>",1.50]`},
 	{`"New":null`, `"New":null`},
 	{`"a.b":1,"":2`, `"a.b":1`},

@@ -16,7 +16,7 @@ import (
 )
 
 // TestScanPlan checks how many rounds and requests a scan needs for fleets that were created in bursts. In one round,
-// each worker sends one request.
+// each worker can send one request.
 func TestScanPlan(t *testing.T) {
 	t.Parallel()
 	const year = 365 * 24 * 60
@@ -265,7 +265,8 @@ func TestCutsAmong(t *testing.T) {
 	}
 }
 
-// simulation runs a scan of an in-memory fleet. Every request takes one round.
+// simulation runs a scan of an in-memory fleet. Every request takes one round, and the workers send their requests
+// concurrently.
 type simulation struct {
 	created          []time.Time // in ascending order
 	listing          []time.Time // the same times in the order in which the API lists the instances

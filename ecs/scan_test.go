@@ -288,7 +288,7 @@ func TestScanOfOddServers(t *testing.T) {
 
 func TestScanWithoutCounts(t *testing.T) {
 	t.Parallel()
-	for _, pages := range []int{1, 2} { // 1 rejects requests in page mode, 2 treats them as token mode
+	for _, pages := range []int{1, 2} { // 1: the server rejects page numbers; 2: the server ignores page numbers
 		inVirtualTime(t, fmt.Sprint(pages), func(t *testing.T) {
 			rng := rand.New(rand.NewPCG(1, 2))
 			now := time.Now()
@@ -346,7 +346,7 @@ func TestScanOfAMovingFleet(t *testing.T) {
 			born := 0
 			srv.Configure(func(s *ecstest.Settings) {
 				s.Latency, s.Overlap = 10*time.Millisecond, 5
-				// Each request releases one instance, creates one and changes one.
+				// Each request releases one instance, creates a new one and changes a third one.
 				s.OnRequest = func(ecstest.Request) {
 					mu.Lock()
 					defer mu.Unlock()

@@ -65,7 +65,7 @@ func TestPastTheCap(t *testing.T) {
 	for _, tt := range []struct {
 		name  string
 		req   ecs.DescribeInstancesRequest
-		sizes []int // number of instances that have the tag env=prod and are in the group
+		sizes []int // fleet sizes to test: the number of instances with the tag env=prod, which are also in the group
 	}{
 		{"tag", byTag, volume([]int{0, 1, 999, 1000, 1001, 2100}, []int{1001})},
 		{"group", byGroup, []int{1001}},
@@ -76,7 +76,7 @@ func TestPastTheCap(t *testing.T) {
 		for _, n := range tt.sizes {
 			for _, capFirst := range []bool{false, true} {
 				if capFirst && tt.req.Status == "" {
-					continue // without another filter, the order of the limit and the filters makes no difference
+					continue // without another filter, it makes no difference whether the API applies the limit first
 				}
 				inVirtualTime(t, fmt.Sprintf("%s/%d/capFirst=%v", tt.name, n, capFirst), func(t *testing.T) {
 					fleet := taggedFleet(n)

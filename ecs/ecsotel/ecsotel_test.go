@@ -139,7 +139,7 @@ func dryRun(ctx context.Context, c *ecs.Client) error {
 	return c.DryRun(ctx, ecs.DescribeInstancesRequest{})
 }
 
-// hurried lists instances with a deadline, and impatient lists instances with a context that is canceled.
+// hurried lists instances with a context that has a deadline. The function impatient cancels the context instead.
 func hurried(ctx context.Context, c *ecs.Client) error {
 	ctx, cancel := context.WithTimeout(ctx, 4*time.Second)
 	defer cancel()
