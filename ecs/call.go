@@ -214,7 +214,7 @@ func (c *Client) encodeCall(params any) (url.Values, error) {
 		values := url.Values{}
 		maps.Copy(values, p)
 		return values, nil
-	case DescribeInstancesRequest: // the url tags do not cover the fields for times
+	case DescribeInstancesRequest: // its time filters are not encoded by url tags
 		return c.withAttributes(p).encode(c.region, false)
 	}
 	return encodeParams(params)

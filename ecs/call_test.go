@@ -111,7 +111,7 @@ func TestCall(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		// The last call waits for the third quota period.
+		// The quota permits the last call only in the third period of one minute.
 		if took := time.Since(start); took < 2*time.Minute || took > 4*time.Minute {
 			t.Errorf("took %v of virtual time", took)
 		}
@@ -273,7 +273,8 @@ func TestEveryCallWithBothSignatures(t *testing.T) {
 	}
 }
 
-// TestCallSendsStructsTheAPIsWay checks how Call encodes a struct as request parameters.
+// TestCallSendsStructsTheAPIsWay checks that Call encodes the fields of a struct as request parameters in the form that
+// the API expects.
 func TestCallSendsStructsTheAPIsWay(t *testing.T) {
 	t.Parallel()
 	type disk struct {
@@ -338,8 +339,8 @@ func TestCallRegion(t *testing.T) {
 	}
 }
 
-// TestCallTellsSuccessFromFailure checks how Call distinguishes successful responses from errors. Some installations of
-// the API include Code and Message in successful responses.
+// TestCallTellsSuccessFromFailure checks that Call distinguishes successful responses from errors. Some installations
+// of the API include Code and Message in successful responses.
 func TestCallTellsSuccessFromFailure(t *testing.T) {
 	t.Parallel()
 	for body, ok := range map[string]bool{
@@ -371,8 +372,8 @@ func TestCallTellsSuccessFromFailure(t *testing.T) {
 	}
 }
 
-// TestCallRetries checks which failed operations are retried. A change without a ClientToken must not be retried if it
-// may have taken effect.
+// TestCallRetries checks which operations are retried after a failure. A change without a ClientToken must not be
+// retried if it may have taken effect.
 func TestCallRetries(t *testing.T) {
 	t.Parallel()
 	type token struct {

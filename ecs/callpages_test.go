@@ -80,7 +80,7 @@ func TestCallPages(t *testing.T) {
 	const unfit = "does not match"
 	for name, tt := range map[string]struct {
 		params    any
-		list      string // "" means interfaceList
+		list      string // the argument list of CallPages; "" means interfaceList
 		responses []string
 		ids       string // the ids of the expected items, concatenated
 		err       string // part of the error message; "" means no error

@@ -38,7 +38,7 @@ func listings() map[string]way {
 	return all
 }
 
-// troubled returns a slow cloud that throttles some requests and resets some connections.
+// troubled returns a slow server that throttles some requests and resets some connections.
 func troubled(t *testing.T, n int) *cloud {
 	srv := newCloud(t, nil, numbered(n, "cn-hangzhou", func(_ int, i *ecs.Instance) { i.Tags = []ecs.Tag{{Key: "k"}} })...)
 	srv.Configure(func(s *ecstest.Settings) { s.Latency = 20 * time.Millisecond })
@@ -75,8 +75,8 @@ func checkCanceled(t *testing.T, err, cause error) {
 	}
 }
 
-// TestListingsEndAtAnyMoment cancels listings, or leaves their loops, at random moments. A listing must not yield
-// duplicates, and must send no requests after it has returned.
+// TestListingsEndAtAnyMoment cancels the context of listings, or breaks out of their loops, at random moments. A
+// listing must not yield duplicates, and must send no requests after its loop has ended.
 func TestListingsEndAtAnyMoment(t *testing.T) {
 	t.Parallel()
 	all := listings()
@@ -85,16 +85,16 @@ func TestListingsEndAtAnyMoment(t *testing.T) {
 		if name == "past the cap" {
 			n, requests = 1100, 50
 		}
-		for seed := range uint64(volume(9, 3)) { // each of the three ways to end is tested with a third of the seeds
+		for seed := range uint64(volume(9, 3)) { // seed%3 selects one of three ways to end the listing
 			inVirtualTime(t, fmt.Sprintf("%s/%d", name, seed), func(t *testing.T) {
 				srv := troubled(t, n)
 				rng := rand.New(rand.NewPCG(seed, 1))
 				ctx, cancel := context.WithCancelCause(t.Context())
 				cause := errors.New("enough")
 				switch seed % 3 {
-				case 0: // during a request or a delay
+				case 0: // cancel the context during a request or a delay
 					srv.after(time.Duration(rng.Int64N(requests*int64(20*time.Millisecond))), func() { cancel(cause) })
-				case 1: // when a request arrives, concurrently with its response
+				case 1: // cancel the context when a request arrives, concurrently with the response
 					var at atomic.Int64
 					at.Store(rng.Int64N(requests))
 					srv.Configure(func(s *ecstest.Settings) {

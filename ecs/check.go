@@ -241,8 +241,8 @@ func (k *checker) checkOtherHosts(ctx context.Context, host string) {
 	k.sendChecks(ctx, others)
 }
 
-// permissionChecks returns the requests that test the permissions in one region. Only for the first region, the result
-// includes DescribeRegions.
+// permissionChecks returns the requests that test the permissions in one region. If first is true, the requests include
+// a DescribeRegions request.
 func (k *checker) permissionChecks(c *Client, first bool) (checks []permissionCheck) {
 	if first && k.AllRegions && slices.Contains(k.Exclude, c.region) {
 		return []permissionCheck{k.regionsCheck(c)}
@@ -341,7 +341,7 @@ func permissionStep(p permissionCheck, err error) CheckStep {
 		s.Advice = cmp.Or(s.Advice, "the API did not check the permission: check the network, and try again later")
 	case errors.Is(e, ErrForbidden):
 		if p.action == describeInstances && e.AccessDenied != nil && isOtherAction(e.AccessDenied.AuthAction) {
-			s.Optional = true // see verifyEmpty
+			s.Optional = true // only dry runs need this permission; see verifyEmpty
 			s.Advice = "no action is needed: only the dry run needs " + printable(e.AccessDenied.AuthAction) + ", not the listing"
 			break
 		}

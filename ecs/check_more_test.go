@@ -248,7 +248,7 @@ func TestCheckPanics(t *testing.T) {
 	})
 }
 
-// TestReport checks the methods of a Report that was not created by Check.
+// TestReport checks the error, the missing actions and the policy of a Report that was created by hand.
 func TestReport(t *testing.T) {
 	t.Parallel()
 	denied := func(action, authAction, policy, how string) error {

@@ -92,7 +92,7 @@ const (
 )
 
 // addEndpointSteps adds the steps proxy, dns, connect, tls and response, and reports whether the API responded. The
-// argument failed is the error of the first dry run, or nil.
+// argument failed is the error of the first dry run, or nil, and ended reports whether the caller's context is done.
 func (k *checker) addEndpointSteps(c *Client, trace *connectionTrace, failed *Error, ended bool) bool {
 	events, proxy := trace.events(), c.proxy()
 	name, notSeen := events.nameText(c, proxy.url)
@@ -135,9 +135,9 @@ func (k *checker) addEndpointSteps(c *Client, trace *connectionTrace, failed *Er
 	return at == ""
 }
 
-// isAPIResponse reports whether an error proves that the ECS API of the client's region responded. An error that
-// matches ErrInvalidParameter and has advice does not count, because such an error means that the endpoint or the
-// region is wrong.
+// isAPIResponse reports whether an error proves that the ECS API of the client's region responded. It returns false for
+// an error that matches ErrInvalidParameter and has advice, because such an error means that the endpoint or the region
+// is wrong.
 func isAPIResponse(e *Error) bool {
 	if e.Code == "" {
 		return e.StatusCode == http.StatusOK && e.Message != "" && e.err == nil // the server ignored DryRun

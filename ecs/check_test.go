@@ -347,8 +347,8 @@ func withToken(issue func(*ecstest.Server) signer.Credentials) func(t *testing.T
 	}
 }
 
-// withDenial returns a client whose DescribeInstances requests are denied with the policy type policy and the denial
-// type how.
+// withDenial returns a client whose DescribeInstances requests are denied. The response contains the given policy type
+// and the given type of denial.
 func withDenial(policy, how string) func(t *testing.T) checkSetup {
 	return withFault(ecstest.Fault{Times: -1, Action: "DescribeInstances", Status: 403, Body: []byte(`{"RequestId":"R","Code":"Forbidden.RAM",
 		"Message":"User not authorized to operate on the specified resource.","AccessDeniedDetail":{"AuthAction":"ecs:DescribeInstances",
@@ -409,7 +409,8 @@ func TestCheckCauses(t *testing.T) { //nolint:paralleltest // sets environment v
 	}
 }
 
-// verify checks the properties of the report for the cause c.
+// verify checks that the report has the step, the status and the error that are expected for the cause, and that the
+// report contains no secret.
 func (c checkCause) verify(t *testing.T, report *ecs.Report) {
 	t.Helper()
 	found := false

@@ -34,7 +34,7 @@ func (t *connectionTrace) hooks() *httptrace.ClientTrace {
 		defer t.mu.Unlock()
 		change()
 	}
-	// reached sets the time of an event to now, unless err is not nil.
+	// reached sets the time of an event to now if err is nil.
 	reached := func(event *time.Time, err error) {
 		if err == nil {
 			record(func() { *event = time.Now() })

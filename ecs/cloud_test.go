@@ -66,9 +66,9 @@ func (c *cloud) denying(opts ecs.Options, actions ...string) *ecs.Client {
 
 // Names for the kinds of DescribeInstances requests. All other requests are named after their operation.
 const (
-	listed = "list"  // DescribeInstances in token mode
+	listed = "list"  // DescribeInstances with page tokens
 	dryRan = "dry"   // DescribeInstances with DryRun
-	count1 = "count" // DescribeInstances in page mode
+	count1 = "count" // DescribeInstances with a page number
 	tagged = "ListTagResources"
 )
 

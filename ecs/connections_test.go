@@ -10,8 +10,8 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs"
 )
 
-// TestPoolOfDeadConnections checks a call whose idle connections have all been lost, for example because a NAT gateway
-// was restarted. The call must not spend one attempt on each lost connection.
+// TestPoolOfDeadConnections checks that a call succeeds with its second attempt if all idle connections have been lost,
+// for example because a NAT gateway was restarted.
 func TestPoolOfDeadConnections(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

@@ -154,7 +154,7 @@ func (v *vendorCredentials) Credentials(ctx context.Context) (key signer.Credent
 }
 
 // vendorError shortens the message of an error from credentials-go so that it quotes no file and no response. The
-// shortened error wraps only well-known errors, because the messages of others may contain quotations as well.
+// shortened error wraps only well-known errors, because the messages of other errors may also contain quotations.
 func vendorError(err error) error {
 	text, _, cut := strings.Cut(err.Error(), "\n")
 	if i := strings.IndexAny(text, "{[<\"'"); i >= 0 {

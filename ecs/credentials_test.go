@@ -226,7 +226,8 @@ func isolate(t *testing.T) (home string) {
 	return home
 }
 
-// TestDefaultChain checks the default chain with the credentials sources on this machine.
+// TestDefaultChain checks that the default credential chain finds a key at a credentials URI and in environment
+// variables.
 func TestDefaultChain(t *testing.T) {
 	isolate(t)
 	secret := "planted-by-the-uri"

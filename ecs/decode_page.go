@@ -19,7 +19,7 @@ import (
 // These limits for one page prevent a malformed response from using gigabytes of memory.
 const (
 	maxTokenLength = 8 << 10 // maximum length of NextToken, in bytes
-	maxInstances   = 10_000  // the API returns at most 100
+	maxInstances   = 10_000  // maximum number of instances in one page; the API returns at most 100
 	// maximum number of JSON values in other responses; sufficient for about 20,000 list elements
 	maxListValues = 100_000
 	maxRawValues  = 100      // maximum number of DecodeErrors with a Raw value in one page

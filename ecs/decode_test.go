@@ -154,7 +154,7 @@ func TestCut(t *testing.T) {
 // odd contains unusual instance members and the JSON expected from MarshalJSON. "-Name" means that the member Name must
 // be absent. "!path: message" means that a decode error is expected.
 var odd = []struct{ member, want string }{
-	// Numbers.
+	// Values of fields that are numbers.
 	{`"Cpu":4`, `"Cpu":4`},
 	{`"Cpu":"4"`, `"Cpu":4`},
 	{`"Cpu":4.0`, `"Cpu":4`},
@@ -200,7 +200,7 @@ var odd = []struct{ member, want string }{
 	{`"MetadataOptions":{"HttpPutResponseHopLimit":null}`, `"MetadataOptions":{"HttpEndpoint":"","HttpTokens":""}`},
 	{`"MetadataOptions":{"HttpPutResponseHopLimit":false}`, `!MetadataOptions.HttpPutResponseHopLimit: the value is not an integer`},
 
-	// Booleans.
+	// Values of fields that are booleans.
 	{`"IoOptimized":true`, `"IoOptimized":true`},
 	{`"IoOptimized":"true"`, `"IoOptimized":true`},
 	{`"IoOptimized":"True"`, `"IoOptimized":true`},
@@ -218,7 +218,7 @@ var odd = []struct{ member, want string }{
 	{`"ImageOptions":{"LoginAsNonRoot":"false","CurrentOSNVMeSupported":null}`, `"ImageOptions":{"LoginAsNonRoot":false}`},
 	{`"ImageOptions":{"LoginAsNonRoot":""}`, `"ImageOptions":{}`},
 
-	// Strings.
+	// Values of fields that are strings.
 	{`"VlanId":10`, `"VlanId":"10"`},
 	{`"VlanId":1.50e1`, `"VlanId":"1.50e1"`},
 	{`"InstanceName":true`, `"InstanceName":"true"`},
@@ -234,7 +234,7 @@ var odd = []struct{ member, want string }{
 	{`"ISP":"null"`, `"ISP":"null"`},
 	{`"CpuOptions":{"Numa":2}`, `"CpuOptions":{"CoreCount":0,"ThreadsPerCore":0,"Numa":"2"}`},
 
-	// Times.
+	// Values of fields that are times.
 	{`"CreationTime":"2017-12-10T04:04Z"`, `"CreationTime":"2017-12-10T04:04Z"`},
 	{`"CreationTime":"2017-12-10T04:04:00Z"`, `"CreationTime":"2017-12-10T04:04Z"`},
 	{`"CreationTime":"2017-12-10T04:04:05Z"`, `"CreationTime":"2017-12-10T04:04:05Z"`},
@@ -249,7 +249,7 @@ var odd = []struct{ member, want string }{
 	{`"CreationTime":1512878640`, `!CreationTime: the value is not a time`},
 	{`"CreationTime":["2017-12-10T04:04Z"]`, `!CreationTime: the value is not a time`},
 
-	// Objects.
+	// Values of fields that are structs.
 	{`"CpuOptions":null`, `"CpuOptions":{"CoreCount":0,"ThreadsPerCore":0,"Numa":""}`},
 	{`"CpuOptions":""`, `"CpuOptions":{"CoreCount":0,"ThreadsPerCore":0,"Numa":""}`},
 	{`"CpuOptions":{}`, `"CpuOptions":{"CoreCount":0,"ThreadsPerCore":0,"Numa":""}`},
@@ -258,7 +258,7 @@ var odd = []struct{ member, want string }{
 	{`"CpuOptions":{"CoreCount":[2]}`, `!CpuOptions.CoreCount: the value is not an integer`},
 	{`"CpuOptions":{"CoreCount":[2],"ThreadsPerCore":{"a":1}}`, `!CpuOptions.CoreCount: the value is not an integer; CpuOptions.ThreadsPerCore: the value is not an integer`},
 
-	// Lists.
+	// Values of fields that are slices.
 	{`"SecurityGroupIds":{"SecurityGroupId":["sg-1","sg-2"]}`, `"SecurityGroupIds":{"SecurityGroupId":["sg-1","sg-2"]}`},
 	{`"SecurityGroupIds":["sg-1"]`, `"SecurityGroupIds":{"SecurityGroupId":["sg-1"]}`},
 	{`"SecurityGroupIds":[]`, `"SecurityGroupIds":{"SecurityGroupId":[]}`},
@@ -306,7 +306,7 @@ var odd = []struct{ member, want string }{
 	{`"cpu":4`, `"Cpu":0`},
 	{`"cpu":4`, `"cpu":4`},
 
-	// Unknown members.
+	// Members that have no field.
 	{`"New":[1, {"a" : "b c"}, "<&>", 1.50]`, `"New":[1,{"a":"b c"},"<&>",1.50]`},
 	{`"New":null`, `"New":null`},
 	{`"a.b":1,"":2`, `"a.b":1`},
@@ -542,7 +542,8 @@ func TestParts(t *testing.T) {
 	}
 }
 
-// TestMarshalInstance checks how MarshalJSON writes members that were added to Extra.
+// TestMarshalInstance checks that MarshalJSON writes the members of Extra to their places, unless a field already has a
+// value.
 func TestMarshalInstance(t *testing.T) {
 	t.Parallel()
 	inst := Instance{InstanceID: "i-1", Memory: 4, Tags: []Tag{{Key: "k"}}, SecurityGroupIDs: []string{"", "sg-2"}, Extra: map[string]json.RawMessage{
@@ -661,7 +662,7 @@ func TestAnInstanceHoldsNoOther(t *testing.T) {
 // TestNoRoomIsShared checks that the strings of an instance do not share a buffer with strings of the page.
 func TestNoRoomIsShared(t *testing.T) {
 	t.Parallel()
-	const size = 41 // length of RequestId and NextToken; buffers have at least 48 bytes
+	const size = 41 // length of RequestId and NextToken, which leaves a few bytes of their buffers unused
 	behind := func(text, other string) bool {
 		return unsafe.Add(unsafe.Pointer(unsafe.StringData(text)), size) == unsafe.Pointer(unsafe.StringData(other))
 	}
@@ -682,8 +683,8 @@ func TestNoRoomIsShared(t *testing.T) {
 	}
 }
 
-// TestSharedTexts checks which strings share memory: values common to many instances, and all other strings of an
-// instance except its id.
+// TestSharedTexts checks that instances share the memory of common values such as the region id. The name and the host
+// name of an instance must be in one buffer, and the instance id must not be in that buffer.
 func TestSharedTexts(t *testing.T) {
 	t.Parallel()
 	r, err := decodeDescribeInstances(typicalPage(100))
@@ -842,7 +843,7 @@ func FuzzDecodePage(f *testing.F) {
 	f.Fuzz(compare)
 }
 
-// TestAnyOrder checks pages whose members are reordered, missing or surrounded by white space.
+// TestAnyOrder checks that pages are decoded correctly if members are reordered, missing or surrounded by white space.
 func TestAnyOrder(t *testing.T) {
 	t.Parallel()
 	random := rand.New(rand.NewPCG(1, 2))
@@ -878,7 +879,8 @@ func TestAnyOrder(t *testing.T) {
 	}
 }
 
-// TestAgainstOracle compares the decoder with the oracle, using pages that are too large for the fuzz test.
+// TestAgainstOracle checks that the decoder and the oracle return the same result for pages that are too large for the
+// fuzz test.
 func TestAgainstOracle(t *testing.T) {
 	t.Parallel()
 	for _, body := range [][]byte{fullPage(120), typicalPage(250), pageOf(nil)} {
@@ -933,7 +935,7 @@ func TestLargeLists(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), "the JSON document contains more than") {
 			t.Errorf("%s: got %v", name, err)
 		}
-		if mb := (after.TotalAlloc - before.TotalAlloc) >> 20; mb > 500 { // the body is read once for each attempt
+		if mb := (after.TotalAlloc - before.TotalAlloc) >> 20; mb > 500 { // each attempt reads the whole body
 			t.Errorf("%s: %d MB allocated", name, mb)
 		}
 	}

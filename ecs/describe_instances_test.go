@@ -76,7 +76,7 @@ func setNonZero(t *testing.T, f reflect.Value, name string) url.Values {
 
 func TestEveryParameterTravels(t *testing.T) {
 	t.Parallel()
-	if len(wireNames) != 46-1 { // the API documents 42 parameters; Filter has four rows
+	if len(wireNames) != 46-1 { // the API documents 42 parameters, and the table has four entries for Filter
 		t.Errorf("the table has %d rows", len(wireNames))
 	}
 	typ := reflect.TypeFor[DescribeInstancesRequest]()
@@ -178,7 +178,7 @@ func TestLimitsAreInclusive(t *testing.T) {
 	}
 	batches, err := DescribeInstancesRequest{InstanceIDs: ids, NextToken: "t"}.splitLists(t.Context())
 	if err != nil || len(batches) != 1 {
-		t.Errorf("%d requests, %v", len(batches), err) // a single request can continue at a token
+		t.Errorf("%d requests, %v", len(batches), err) // NextToken is permitted if a single request is sufficient
 	}
 }
 

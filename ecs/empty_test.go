@@ -160,7 +160,7 @@ func TestDryRun(t *testing.T) {
 		fault ecstest.Fault
 		deny  bool
 		req   ecs.DescribeInstancesRequest
-		want  error // nil means that the listing is permitted, unless text is set
+		want  error // expected error; if want is nil and text is empty, the dry run must pass
 		text  string
 	}{
 		{name: "allowed"},

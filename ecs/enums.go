@@ -39,7 +39,7 @@ const (
 // InstanceChargeType is the billing method of an instance.
 type InstanceChargeType string
 
-// The documented charge types.
+// The values of InstanceChargeType that the API documents.
 const (
 	InstanceChargeTypePrePaid  InstanceChargeType = "PrePaid"  // subscription
 	InstanceChargeTypePostPaid InstanceChargeType = "PostPaid" // pay as you go, including spot instances
@@ -48,7 +48,7 @@ const (
 // InternetChargeType is the billing method for public network traffic.
 type InternetChargeType string
 
-// The documented charge types.
+// The values of InternetChargeType that the API documents.
 const (
 	InternetChargeTypePayByBandwidth InternetChargeType = "PayByBandwidth"
 	InternetChargeTypePayByTraffic   InternetChargeType = "PayByTraffic"
@@ -101,7 +101,7 @@ const (
 // NetworkInterfaceType specifies whether a network interface is a primary or a secondary interface.
 type NetworkInterfaceType string
 
-// The documented types.
+// The values of NetworkInterfaceType that the API documents.
 const (
 	NetworkInterfaceTypePrimary   NetworkInterfaceType = "Primary"
 	NetworkInterfaceTypeSecondary NetworkInterfaceType = "Secondary"
@@ -110,7 +110,7 @@ const (
 // MetadataEndpoint specifies whether an instance's metadata service is enabled.
 type MetadataEndpoint string
 
-// The documented values.
+// The values of MetadataEndpoint that the API documents.
 const (
 	MetadataEndpointEnabled  MetadataEndpoint = "enabled"
 	MetadataEndpointDisabled MetadataEndpoint = "disabled"
@@ -119,7 +119,7 @@ const (
 // MetadataTokens specifies whether an instance's metadata service requires tokens.
 type MetadataTokens string
 
-// The documented values.
+// The values of MetadataTokens that the API documents.
 const (
 	MetadataTokensOptional MetadataTokens = "optional"
 	MetadataTokensRequired MetadataTokens = "required"
@@ -143,7 +143,7 @@ const (
 // OSType is the type of an instance's operating system.
 type OSType string
 
-// The documented types.
+// The values of OSType that the API documents.
 const (
 	OSTypeLinux   OSType = "linux"
 	OSTypeWindows OSType = "windows"
@@ -152,7 +152,7 @@ const (
 // Affinity specifies whether a restarted instance remains on the same dedicated host.
 type Affinity string
 
-// The documented values.
+// The values of Affinity that the API documents.
 const (
 	AffinityDefault Affinity = "default" // the instance may be moved to another host
 	AffinityHost    Affinity = "host"
@@ -161,7 +161,7 @@ const (
 // Tenancy specifies whether an instance runs on a dedicated host.
 type Tenancy string
 
-// The documented values.
+// The values of Tenancy that the API documents.
 const (
 	TenancyDefault Tenancy = "default" // the instance runs on a shared host
 	TenancyHost    Tenancy = "host"
@@ -170,7 +170,7 @@ const (
 // HostnameType specifies how the private DNS name of an instance is formed.
 type HostnameType string
 
-// The documented values.
+// The values of HostnameType that the API documents.
 const (
 	HostnameTypeCustom          HostnameType = "Custom"
 	HostnameTypeIPBased         HostnameType = "IpBased"
@@ -180,7 +180,7 @@ const (
 // PTPStatus specifies whether the Precision Time Protocol is enabled.
 type PTPStatus string
 
-// The documented values.
+// The values of PTPStatus that the API documents.
 const (
 	PTPStatusEnabled  PTPStatus = "enabled"
 	PTPStatusDisabled PTPStatus = "disabled"
@@ -189,7 +189,7 @@ const (
 // InstanceMetadataTags specifies whether an instance's tags can be read from its metadata service.
 type InstanceMetadataTags string
 
-// The documented values.
+// The values of InstanceMetadataTags that the API documents.
 const (
 	InstanceMetadataTagsEnabled  InstanceMetadataTags = "enabled"
 	InstanceMetadataTagsDisabled InstanceMetadataTags = "disabled"
@@ -198,7 +198,7 @@ const (
 // RegionStatus specifies whether new instances are available in a region.
 type RegionStatus string
 
-// The documented values.
+// The values of RegionStatus that the API documents.
 const (
 	RegionStatusAvailable RegionStatus = "available"
 	RegionStatusSoldOut   RegionStatus = "soldOut"

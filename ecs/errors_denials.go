@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// identityPolicy is how the PolicyType of an access denial ends if the policy is attached to a user, a group or a role,
-// such as AccountLevelIdentityBasedPolicy.
+// identityPolicy is the suffix of an access denial's PolicyType, such as AccountLevelIdentityBasedPolicy, if the policy
+// is attached to a user, a group or a role.
 const identityPolicy = "IdentityBasedPolicy"
 
 // missingAction returns the permission that a denied call needs.

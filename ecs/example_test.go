@@ -77,7 +77,7 @@ func ExampleClient_Instances_filters() {
 	client, done := connect(nil)
 	defer done()
 
-	optimized := false // a pointer, because false is also a filter
+	optimized := false // IOOptimized is a pointer, because false is a filter, too
 	req := ecs.DescribeInstancesRequest{
 		InstanceName: "web-*",
 		Tags:         []ecs.Tag{{Key: "env", Value: "prod"}},

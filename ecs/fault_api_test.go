@@ -244,8 +244,8 @@ func strict(skew func() time.Duration, date func(now time.Time) []string) func(*
 
 func dated(now time.Time) []string { return []string{"Date", now.UTC().Format(http.TimeFormat)} }
 
-// echo returns the error message for a wrong signature. It quotes the string to sign, which contains the key id and the
-// token.
+// echo returns the error message for a wrong signature. The message quotes the string to sign, which contains the key
+// id and the token.
 func echo(x *exchange) string {
 	return "Specified signature is not matched with our calculation. server string to sign is:" + signer.StringToSign("POST", x.query()) +
 		" canonical request is:" + signer.CanonicalRequest(signer.Request{Method: "POST", Host: x.Host, Params: x.query()}, x.Header) +
@@ -343,8 +343,8 @@ func (g *rig) list(req ...ecs.DescribeInstancesRequest) (ids []string, err error
 	return ids, err
 }
 
-// pages returns a handler that serves n pages of two instances each. If before is not nil, the handler calls before
-// first. If before returns true, before has sent the response.
+// pages returns a handler that serves n pages of two instances each. If before is not nil, the handler calls it for
+// each request. If before returns true, it has sent the response itself.
 func pages(n int, before func(x *exchange, page int) bool) func(*exchange) {
 	return func(x *exchange) {
 		p := 1
@@ -372,7 +372,7 @@ func idsOf(first, last int) (ids []string) {
 var pageFaults = []fault{
 	{id: "P01", name: "repeated_token", what: "every page has the same NextToken", run: func(t *testing.T, v variant) {
 		g := newRig(t, v, func(x *exchange) {
-			if x.n > 10 { // otherwise, a client that ignores the repetition would never stop
+			if x.n > 10 { // otherwise, a client that ignores the repeated token would never stop
 				x.fail(400, "InvalidParameter")
 				return
 			}

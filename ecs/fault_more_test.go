@@ -141,7 +141,7 @@ var securityFaults = []fault{
 	{id: "S04", name: "redirect", what: "redirect to another host, with temporary credentials", run: func(t *testing.T, v variant) {
 		for _, status := range []int{301, 302, 303, 307, 308} {
 			g := newRig(t, v, always(status, "", "Location", "http://elsewhere.test/"), func(g *rig, _ *ecs.Options) {
-				// The caller's http.Client follows redirects.
+				// The caller's http.Client permits redirects, but the client under test must not follow them.
 				g.http.CheckRedirect = func(*http.Request, []*http.Request) error { return nil }
 			})
 			g.listen("elsewhere.test:80", g.server(func(*exchange) { t.Error("the other host received a request") }))
@@ -356,8 +356,8 @@ func nameServer(records map[string][]string) *net.Resolver {
 	}}
 }
 
-// overHTTP2 serves https://ecs.test over HTTP/2. If frames is not nil, they are the response to the first request. last
-// returns the server's side of the latest connection.
+// overHTTP2 serves https://ecs.test over HTTP/2. If frames is not nil, the server sends these bytes in response to the
+// first request. The function last returns the server's side of the latest connection.
 func overHTTP2(t *testing.T, v variant, frames []byte, serve http.HandlerFunc) (g *rig, last func() *conn) {
 	g = newRig(t, v, nil, hosted)
 	ca := newAuthority(t)
@@ -378,7 +378,7 @@ func overHTTP2(t *testing.T, v variant, frames []byte, serve http.HandlerFunc) (
 		s := tls.Server(c, config)
 		_, _ = s.Write([]byte{0, 0, 0, 4, 0, 0, 0, 0, 0}) // an empty SETTINGS frame
 		seen := []byte{}
-		// Read until the client has sent HEADERS (type 1).
+		// Read until the client has sent a HEADERS frame, which has the type 1.
 		for b := make([]byte, 4<<10); !slices.Contains(frameTypes(seen), 1); {
 			n, err := s.Read(b)
 			if err != nil {
@@ -443,7 +443,7 @@ func doubting(_ *rig, o *ecs.Options) { o.TrustEmpty = false }
 var moreFaults = []fault{
 	{id: "N01", name: "token_cycle", what: "NextToken repeats in a cycle: A, B, A", once: true, run: func(t *testing.T, v variant) {
 		g := newRig(t, v, func(x *exchange) {
-			if x.n > 10 { // otherwise, a client that ignores the cycle would never stop
+			if x.n > 10 { // otherwise, a client that ignores the repeated tokens would never stop
 				x.fail(400, "InvalidParameter")
 				return
 			}
@@ -497,7 +497,7 @@ var moreFaults = []fault{
 		synctest.Wait()
 		n := g.requestCount()
 		time.Sleep(time.Minute)
-		if g.requestCount() != n { // synctest also fails if a goroutine leaks
+		if g.requestCount() != n { // in addition, synctest fails if a goroutine leaks
 			t.Errorf("%d requests afterwards", g.requestCount()-n)
 		}
 	}},
@@ -533,7 +533,7 @@ var moreFaults = []fault{
 		}
 		g.finish()
 		g = newRig(t, v, func(x *exchange) {
-			if x.n > 200 { // otherwise, a client without a limit would never stop
+			if x.n > 200 { // otherwise, a client that accepts any number of empty pages would never stop
 				x.fail(400, "InvalidParameter")
 				return
 			}
@@ -784,7 +784,7 @@ var moreFaults = []fault{
 		if warned := strings.Count(g.log.String(), `"level":"WARN"`); warned == 0 || n < 2 {
 			t.Errorf("%d warnings after %d calls of the provider", warned, n)
 		}
-		time.Sleep(19 * time.Second) // the provider has now failed for 149 s
+		time.Sleep(19 * time.Second) // at this time, the provider has failed for 149 s
 		g.succeeds(1)
 		time.Sleep(6 * time.Second) // the provider is not called for 5 s after a failure
 		if err := g.fails(t.Context(), 0); !errors.Is(err, ecs.ErrCredentials) {
@@ -870,7 +870,7 @@ var moreFaults = []fault{
 		goAway := func(last byte) []byte { return []byte{0, 0, 8, 7, 0, 0, 0, 0, 0, 0, 0, 0, last, 0, 0, 0, 0} }
 		for name, frames := range map[string][]byte{"GOAWAY, not seen": goAway(0), "GOAWAY, then FIN": goAway(1), "FIN": {}, "garbage": []byte("garbage of a proxy")} {
 			g, _ := overHTTP2(t, v, frames, ok2)
-			g.succeeds(1) // the server has recorded only one request
+			g.succeeds(1) // 1, because the server has recorded only the second of two requests
 			if g.dialed() != 2 {
 				t.Errorf("%s: %d dials", name, g.dialed())
 			}

@@ -479,7 +479,8 @@ func (g *rig) serveHTTP(c *conn, rw io.ReadWriter, serve func(*exchange)) {
 }
 
 var (
-	percentEncoding     = strings.NewReplacer("+", "%20", "*", "%2A", "%7E", "~") // of url.QueryEscape to that of signatures
+	// percentEncoding converts the encoding of url.QueryEscape to the encoding used in signatures.
+	percentEncoding     = strings.NewReplacer("+", "%20", "*", "%2A", "%7E", "~")
 	authorizationFields = strings.NewReplacer(",", " ", "Credential=", "", "SignedHeaders=", "", "Signature=", "")
 )
 

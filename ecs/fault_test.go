@@ -15,7 +15,8 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs"
 )
 
-// fault is an entry in the fault catalog: a faulty behavior of a server, the network or a caller, with its test.
+// fault is an entry in the fault catalog. It describes a fault of a server, the network or a caller, and contains a
+// test of how the client handles the fault.
 type fault struct {
 	id, name, what string
 	run            func(t *testing.T, v variant)
@@ -30,7 +31,7 @@ func (f fault) String() string { return f.id + "_" + f.name }
 // faults is the fault catalog, ordered by id.
 var faults = slices.Concat(transportFaults, once(httpFaults), once(apiFaults), once(throttleFaults), clockFaults, once(pageFaults), bodyFaults, cancelFaults, credentialFaults, securityFaults, moreFaults)
 
-// once marks faults for which the signer and the http.Client make no difference.
+// once marks faults that are tested with a single variant, because the signer and the http.Client make no difference.
 func once(faults []fault) []fault {
 	for i := range faults {
 		faults[i].once = true
@@ -38,10 +39,12 @@ func once(faults []fault) []fault {
 	return faults
 }
 
-// survived maps the id of each fault to the outcome of its test.
+// survived maps the id of a fault to the result of the fault's test: "yes" if the test passed, "NO" if it failed, or
+// "not run: " followed by a reason.
 var survived sync.Map
 
-// TestFault runs the fault catalog. Cases that measure memory run alone, and the other cases run in parallel.
+// TestFault runs the test of every fault in the catalog. Tests that measure memory run alone, and all other tests run
+// in parallel.
 func TestFault(t *testing.T) { //nolint:paralleltest // some cases measure the memory of the process; the others run in parallel
 	seen := map[string]bool{}
 	for _, f := range faults {
@@ -88,7 +91,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// printSurvived prints the outcomes of the fault cases as a table.
+// printSurvived prints a table of the faults with the result of each fault's test.
 func printSurvived(w io.Writer) {
 	run, yes := 0, 0
 	for _, f := range faults {

@@ -23,8 +23,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/internal/transport"
 )
 
-// then returns a handler that passes the first requests to f and lets all later requests succeed. first is the number
-// of requests for f.
+// then returns a handler that passes the given number of requests to f and lets all later requests succeed.
 func then(first int, f func(*exchange)) func(*exchange) {
 	return func(x *exchange) {
 		if x.n <= first {
@@ -169,7 +168,7 @@ var transportFaults = []fault{
 		defer g.finish()
 		err := g.fails(t.Context(), 1)
 		limit := int64(1 << 20)
-		if !v.own { // net/http has a default limit of 10 MiB
+		if !v.own { // by default, net/http limits the response headers to 10 MiB
 			limit = 10 << 20
 		}
 		if most := limit + 2*window; sent.Load() > most || !strings.Contains(err.Error(), "headers") {
@@ -393,7 +392,7 @@ var cancelFaults = []fault{
 			t.Errorf("took %v", g.elapsed())
 		}
 		time.Sleep(500 * time.Millisecond)
-		if n := g.open(); n != 0 { // synctest also fails if a goroutine leaks
+		if n := g.open(); n != 0 { // in addition, synctest fails if a goroutine leaks
 			t.Errorf("%d connections are open", n)
 		}
 	}},

@@ -39,7 +39,8 @@ type countingContext struct {
 	registered atomic.Int64
 }
 
-// Value hides the wrapped context, on which context.AfterFunc would otherwise register f directly.
+// Value hides the wrapped context. Otherwise, context.AfterFunc would register a function directly on the wrapped
+// context.
 func (c *countingContext) Value(any) any { return nil }
 
 func (c *countingContext) AfterFunc(f func()) func() bool {

@@ -63,8 +63,8 @@ type lookUpResult struct {
 	confirmed bool // whether a dry run has verified the permission
 }
 
-// isMissing reports whether an instance that the lookup did not find does not exist. It returns false if the API
-// returned an instance whose id could not be decoded.
+// isMissing reports whether an instance that was not found certainly does not exist. It returns false if the API
+// returned an instance whose id could not be decoded, because that could be the instance.
 func (r *lookUpResult) isMissing(id string) bool {
 	return len(r.undecodedOf(id)) == 0
 }

@@ -110,8 +110,9 @@ func (l *listing) listAll(ctx context.Context, req DescribeInstancesRequest, del
 	return l.finish(ctx, req, err, 1, deliver)
 }
 
-// splitLists returns the requests that a listing sends for r: it divides a list of ids or addresses with more than 100
-// elements among several requests. It returns an error if the request cannot succeed in a listing.
+// splitLists returns the requests that a listing must send for r. If a list of ids or addresses has more than 100
+// elements, each request contains up to 100 of them. splitLists returns an error if ctx is nil or r is not valid for a
+// listing.
 func (r DescribeInstancesRequest) splitLists(ctx context.Context) ([]DescribeInstancesRequest, error) {
 	if ctx == nil {
 		return nil, errNilContext

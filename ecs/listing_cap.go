@@ -17,15 +17,15 @@ const (
 	// capSuspect is the number of instances from which the cap may have truncated a listing. It is below the cap,
 	// because instances may be released during the listing.
 	capSuspect = resourceCap - 50
-	// beyondCap is the number of instances above which a listing is not truncated. A truncated listing may slightly
-	// exceed the cap if instances are released during the listing.
+	// beyondCap is the number of instances above which a listing cannot have been truncated. A truncated listing may
+	// slightly exceed the cap if instances are released during the listing.
 	beyondCap = resourceCap + 50
 	// resourceGroupTag is the key of the system tag with which ListTagResources finds the members of a resource group.
 	resourceGroupTag = "acs:rm:rgId"
 )
 
-// isSubjectToCap reports whether the API's cap may apply to the request. A request with ids and a system tag does not count,
-// because only the API knows which instances have a system tag.
+// isSubjectToCap reports whether a listing of the request must handle the API's cap. It returns false if the request has both
+// ids and a system tag, because the client cannot check which instances have a system tag.
 func (r DescribeInstancesRequest) isSubjectToCap() bool {
 	return (len(r.Tags) > 0 || r.ResourceGroupID != "") && !r.matchesNothing() && (r.InstanceIDs == nil || !slices.ContainsFunc(r.Tags, isSystemTag))
 }
@@ -171,7 +171,8 @@ func (l *listing) mayBeTruncated(ctx context.Context, req DescribeInstancesReque
 	if err == nil && page.TotalCount >= max(known, len(page.Instances)) {
 		return page.TotalCount >= capSuspect, nil
 	}
-	// A server that does not support page numbers may return an error or a wrong TotalCount.
+	// The count failed or is wrong, perhaps because the server does not support page numbers. Count the instances by
+	// listing them instead.
 	alone.MaxResults = maxPerRequest
 	all := l.client.newListing()
 	err = all.followTokens(ctx, alone, func(*DescribeInstancesResponse) bool { return all.known() < capSuspect })
@@ -181,5 +182,5 @@ func (l *listing) mayBeTruncated(ctx context.Context, req DescribeInstancesReque
 	case err == nil && all.sawInstance && len(all.endedEmpty) > 0 && !l.client.trustEmpty:
 		err = l.client.verifyEmpty(ctx, alone)
 	}
-	return all.known() < known-maxPerRequest/2, err // a list without the known instances proves nothing
+	return all.known() < known-maxPerRequest/2, err // a listing that omits many known instances proves nothing
 }

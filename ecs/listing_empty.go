@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// permissionMemory is how long the client trusts a dry run that confirmed an empty result.
+// permissionMemory is the time for which the client trusts a dry run that confirmed an empty result.
 const permissionMemory = 5 * time.Minute
 
 // maxVerifications is the maximum number of times that a listing verifies its empty pages. It limits a listing during
@@ -82,7 +82,8 @@ func isOtherAction(action string) bool {
 	return name != "" && !strings.EqualFold(name, describeInstances) && !strings.Contains(name, "*")
 }
 
-// withoutPaging returns the request without the parameters that do not filter.
+// withoutPaging returns a copy of the request without the page size, the token and the additional attributes, none of
+// which filters instances.
 func (r DescribeInstancesRequest) withoutPaging() DescribeInstancesRequest {
 	r.MaxResults, r.NextToken, r.AdditionalAttributes = 0, "", nil
 	return r
@@ -115,8 +116,8 @@ func (p *permissionCache) wasConfirmed(region string, filters DescribeInstancesR
 	return isRecent(p.confirmTimes[key])
 }
 
-// recordInstances records that a request returned instances. From then on, an empty result of the same request, with or
-// without its ids, or of a request without filters is verified again.
+// recordInstances records that a request returned instances. It cancels the confirmations for the same request, for the
+// same request without ids, and for the request without filters.
 func (p *permissionCache) recordInstances(region string, req DescribeInstancesRequest) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

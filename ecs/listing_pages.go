@@ -94,9 +94,9 @@ type pageWithIDs interface{ ids() []string }
 // newIDsFunc returns how many of the ids on a page are new.
 type newIDsFunc func(ids []string) int
 
-// followPages yields the pages that fetch returns for successive tokens. Pages without new ids, according to countNew,
-// count as empty. If there are too many of them, followPages yields [pagination.ErrEmptyPages]; if a token repeats, it
-// yields [pagination.ErrTokenLoop].
+// followPages yields the pages that fetch returns for successive tokens. If more than 100 consecutive pages contain no
+// new id according to countNew, followPages yields [pagination.ErrEmptyPages]. If a token repeats, it yields
+// [pagination.ErrTokenLoop].
 func followPages[P pageWithIDs](ctx context.Context, countNew newIDsFunc, fetch func(ctx context.Context, token string) (page P, next string, err error)) iter.Seq2[P, error] {
 	return func(yield func(P, error) bool) {
 		var page P
@@ -163,7 +163,8 @@ func (s *sweep) pageSize() int {
 
 func (s *sweep) known() int { return len(s.listed.hashes) + s.unnamed }
 
-// isComplete reports whether as many instances are known as TotalCount or, for a capped request, the API's cap.
+// isComplete reports whether the number of known instances has reached TotalCount. If the API caps the request, it is
+// sufficient to be close to the cap.
 func (s *sweep) isComplete() bool {
 	return s.known() >= s.total || s.request.isSubjectToCap() && s.known() >= capSuspect
 }

@@ -158,12 +158,12 @@ func encodeStruct(values url.Values, prefix string, v reflect.Value) error {
 	return nil
 }
 
-// structEncoder encodes the fields that the API expects in another form than go-querystring's.
+// structEncoder encodes the fields of a struct for which the API expects a form that go-querystring does not produce.
 type structEncoder struct {
 	values url.Values
 	prefix string
 	names  []string          // parameter names of all fields
-	fixed  map[string]string // values to send, by parameter name; "" if sent elsewhere or not sent
+	fixed  map[string]string // values to send, by parameter name; "" if not sent or stored in values
 }
 
 func (e *structEncoder) fields(v reflect.Value) error {

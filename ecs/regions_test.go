@@ -330,7 +330,7 @@ func TestDescribeRegions(t *testing.T) {
 		if resp, err = srv.client.DescribeRegions(t.Context(), ecs.DescribeRegionsRequest{}); err != nil || resp.RequestID != "H" {
 			t.Error(resp, err) // without a request id in the body, the one in the header is used
 		}
-		// Both responses must cause a retry.
+		// Each of these two invalid responses must cause a retry.
 		srv.Inject(ecstest.Fault{Body: []byte(`{"RequestId":"R"}`)}, ecstest.Fault{CutJSON: true})
 		if resp, err = srv.client.DescribeRegions(t.Context(), ecs.DescribeRegionsRequest{}); err != nil || len(resp.Regions) != 29 {
 			t.Error(resp, err)

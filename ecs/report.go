@@ -106,7 +106,7 @@ func (r *Report) Policy() string {
 }
 
 // missingResources returns the resources for which a RAM policy must grant the action: the resources of the regions
-// that denied it, or "*" if no region permitted it.
+// that denied the action, or "*" if no region permitted the action.
 func (r *Report) missingResources(action string) []string {
 	var resources []string
 	permitted := false

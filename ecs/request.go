@@ -118,7 +118,7 @@ type wireRequest struct {
 	DryRun        bool       `url:"DryRun,omitempty"`
 }
 
-// encode validates the request and returns its parameters. It returns an error if the request cannot succeed.
+// encode validates the request and returns its parameters.
 func (r DescribeInstancesRequest) encode(region string, dryRun bool) (url.Values, error) {
 	if err := r.validate(); err != nil {
 		return nil, err
@@ -167,7 +167,7 @@ func (r DescribeInstancesRequest) lists() [6]requestList {
 	}
 }
 
-// validate returns an error if the request cannot succeed as a single call.
+// validate returns an error if the request is not valid for a single call of DescribeInstances.
 func (r DescribeInstancesRequest) validate() error {
 	for _, l := range r.lists() {
 		if n := len(l.values); n > maxPerRequest {

@@ -227,7 +227,7 @@ func (s *scanWorkers) update(change func(*scanPlan)) {
 }
 
 // scanBounds returns the expected range of the instances' creation times, from lo to hi, and the current time. All
-// three are within the bounds of the request.
+// three times are within the bounds that the request sets.
 func (c *Client) scanBounds(req DescribeInstancesRequest) (lo, now, hi time.Time) {
 	now = time.Now().Add(c.transport.ClockOffset()).Truncate(time.Minute)
 	hi = now.Add(maxExpectedAge) // the local clock may be slow

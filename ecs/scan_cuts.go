@@ -8,14 +8,14 @@ import (
 )
 
 const (
-	// maxExpectedAge is the maximum age of an instance for which a scan divides time. Older instances are listed together
-	// with the instances of this age.
+	// maxExpectedAge limits the time that a scan divides into ranges. Instances that are older than maxExpectedAge are
+	// all listed with the earliest range.
 	maxExpectedAge = 12 * 365 * 24 * time.Hour
-	// maxWindow is the maximum number of instances that one worker should list in one go. It limits memory use, because
-	// a worker keeps hashes of the ids until then.
+	// maxWindow is the maximum number of instances that a time range should contain. It limits memory use, because a
+	// worker keeps a hash of each id until it has listed the whole range.
 	maxWindow = 20_000
-	// minSpan is the minimum length of a time range that may be divided. The instances next to a division may be listed
-	// twice.
+	// minSpan is the length up to which a time range is not divided. Dividing a short range is useless, because
+	// instances created shortly before or after the dividing time may be listed twice.
 	minSpan = 4 * time.Minute
 )
 
@@ -25,11 +25,11 @@ type cut struct {
 	n int
 }
 
-// scanPlan decides what the workers of a scan do next. A worker lists a time range (window). If the samples do not divide
-// the listing, workers also count the instances created before certain times.
+// scanPlan decides what the workers of a scan do next. A worker lists a time range, which is called a window. If the
+// samples do not divide the listing, workers also count the instances that were created before certain times.
 //
-// The plan divides time into spans and knows how many instances were created in each span. A window consists of one or
-// more adjacent spans. The spans cover all time, even if the numbers are wrong.
+// The plan divides time into spans and stores how many instances were created in each span. A window consists of one or
+// more adjacent spans. The spans cover all time, even if the stored numbers are wrong.
 //
 // The methods must not be called concurrently.
 type scanPlan struct {
@@ -48,8 +48,8 @@ type span struct {
 	from, to time.Time
 	before   int  // number of instances created earlier than the span
 	n        int  // number of instances created in the span
-	round    int  // number of the last round of requests that divide the span; 0 if there was none
-	attempts int  // number of rounds of requests that were to divide the span
+	round    int  // number of the last round of requests that tried to divide the span; 0 if there was none
+	attempts int  // number of rounds of requests that tried to divide the span
 	started  bool // whether a worker lists or has listed the span
 }
 
@@ -88,13 +88,13 @@ func (p *scanPlan) next() (count *countRequest, w *window, done bool) {
 		return nil, nil, !waiting
 	}
 	largest := slices.MaxFunc(ready, func(a, b spanRange) int { return cmp.Compare(a.n, b.n) })
-	if waiting && largest.n < limit*3/10 { // a request in progress may find spans to list together with this one
+	if waiting && largest.n < limit*3/10 { // wait: the requests in progress may make further spans ready
 		return nil, nil, false
 	}
 	return nil, p.start(largest), false
 }
 
-// counted records the result of a request. After a failed request, the plan returns no more requests.
+// counted records the result of a count request. After a failed request, the plan returns no more count requests.
 func (p *scanPlan) counted(count *countRequest, n int, err error) {
 	p.pending = slices.DeleteFunc(p.pending, func(other countRequest) bool { return other == *count })
 	if err != nil {
@@ -125,8 +125,8 @@ func (p *scanPlan) finished(w *window) {
 	p.running = slices.DeleteFunc(p.running, func(r *window) bool { return r == w })
 }
 
-// left returns the number of instances that remain to be listed: first in total, then in the longest time range that a
-// worker is listing.
+// left returns the total number of instances that remain to be listed, and the largest number that remains in one of
+// the time ranges that workers are listing.
 func (p *scanPlan) left() (all, longest int) {
 	for _, s := range p.spans {
 		if !s.started {
@@ -175,7 +175,8 @@ func (p *scanPlan) isLarge(s span, limit int) bool {
 	return s.n > limit+max(s.attempts, 1)*p.pageSize/2
 }
 
-// isPending reports whether requests that may divide the span have not ended. Such a span is not listed yet.
+// isPending reports whether requests that may divide the span are queued or in progress. Until they have ended, the
+// span is not listed.
 func (p *scanPlan) isPending(s span) bool {
 	same := func(count countRequest) bool { return count.round == s.round }
 	return s.round > 0 && (slices.ContainsFunc(p.pending, same) || slices.ContainsFunc(p.queued, same))

@@ -15,12 +15,13 @@ import (
 	"github.com/jarcoal/httpmock"
 )
 
-// TestScanPlan checks how many rounds and requests a scan needs for fleets that were created in bursts.
+// TestScanPlan checks how many rounds and requests a scan needs for fleets that were created in bursts. In one round,
+// each worker can send one request.
 func TestScanPlan(t *testing.T) {
 	t.Parallel()
 	const year = 365 * 24 * 60
 	now := time.Date(2026, 11, 29, 8, 40, 0, 0, time.UTC)
-	// Each function returns the start and the spread of a burst in minutes, and its number of instances.
+	// Each function returns the start and the length of a burst in minutes, and the number of instances in the burst.
 	shapes := map[string]func(rng *rand.Rand) (start, spread, n int){
 		"minutes": func(rng *rand.Rand) (start, spread, n int) { return rng.IntN(3 * year), 1, 50 + rng.IntN(400) },
 		"hours":   func(rng *rand.Rand) (start, spread, n int) { return rng.IntN(4 * year), 120, 20 + rng.IntN(580) },
@@ -34,11 +35,11 @@ func TestScanPlan(t *testing.T) {
 		for _, limit := range []struct {
 			order            listOrder
 			n, workers       int
-			rounds, requests float64 // maximum mean over several fleets, relative to the ideal
+			rounds, requests float64 // maximum means: rounds divided by the ideal number, and requests per page
 		}{
 			{unordered, 10_000, 16, 1.95, 1.5},
 			{unordered, 50_000, 16, 1.26, 1.14},
-			{oldestFirst, 1_000, 16, 8.3, 4.5}, // 5 rounds; a listing by one worker takes 10 rounds
+			{oldestFirst, 1_000, 16, 8.3, 4.5}, // 8.3 times the ideal is 5 rounds; one worker takes 10 rounds
 			{oldestFirst, 10_000, 4, 1.15, 1.09},
 			{oldestFirst, 10_000, 8, 1.22, 1.13},
 			{oldestFirst, 10_000, 16, 1.31, 1.27},
@@ -46,7 +47,7 @@ func TestScanPlan(t *testing.T) {
 			{oldestFirst, 50_000, 16, 1.15, 1.09},
 		} {
 			if testing.Short() && limit.n > 10_000 {
-				continue // 10,000 instances need all kinds of cuts
+				continue // fleets of 10,000 instances are sufficient to test every way of dividing a listing
 			}
 			t.Run(fmt.Sprintf("%s/%d/%d/ordered=%v", name, limit.n, limit.workers, limit.order == oldestFirst), func(t *testing.T) {
 				t.Parallel()
@@ -58,7 +59,7 @@ func TestScanPlan(t *testing.T) {
 				var timeline string
 				for seed := range uint64(fleets) {
 					rng := rand.New(rand.NewPCG(seed, 1))
-					ages := make([]int, 0, limit.n) // in minutes; the race detector makes sorting times slow
+					ages := make([]int, 0, limit.n) // in minutes, which are faster to sort than times
 					for len(ages) < limit.n {
 						start, spread, n := burst(rng)
 						for range min(n, limit.n-len(ages)) {
@@ -116,7 +117,8 @@ func TestSamplePositions(t *testing.T) {
 	}
 }
 
-// TestMissingPositions checks when a scan reads further samples after it has learned the number of instances.
+// TestMissingPositions checks that a scan reads further samples only if the listing is much smaller or larger than
+// expected, and ordered.
 func TestMissingPositions(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
@@ -151,7 +153,7 @@ func TestMissingPositions(t *testing.T) {
 	}
 }
 
-// TestOrderOf checks which sort order is inferred from samples of a listing.
+// TestOrderOf checks that orderOf recognizes the sort order of a listing from its samples.
 func TestOrderOf(t *testing.T) {
 	t.Parallel()
 	day := func(n int) time.Time { return time.Date(2026, 1, n, 0, 0, 0, 0, time.UTC) }
@@ -193,7 +195,8 @@ func TestOrderOf(t *testing.T) {
 	}
 }
 
-// TestSamplesDivide checks that the samples of an ordered listing divide it into spans whose sizes are correct.
+// TestSamplesDivide checks that samples of a listing in order of creation divide the listing into time spans. Each span
+// must begin at the right time for its number of older instances.
 func TestSamplesDivide(t *testing.T) {
 	t.Parallel()
 	const total = 1000
@@ -233,13 +236,13 @@ func TestSamplesDivide(t *testing.T) {
 	}
 }
 
-// TestCutsAmong checks which points in time between the instances of a page cutsAmong returns.
+// TestCutsAmong checks at which times cutsAmong divides the instances of a page.
 func TestCutsAmong(t *testing.T) {
 	t.Parallel()
 	at := func(minute int) time.Time { return time.Date(2026, 1, 1, 0, minute, 0, 0, time.UTC) }
 	for name, tt := range map[string]struct {
 		minutes []int
-		want    map[int]int // number of older instances by minute; the first instance has 100 older instances
+		want    map[int]int // maps the minute of each time to the number of older instances
 	}{
 		"gaps":                {[]int{10, 10, 13, 30, 31}, map[int]int{12: 102, 15: 103}},
 		"small gaps":          {[]int{10, 11, 11, 11, 12}, map[int]int{11: 101}},
@@ -262,7 +265,8 @@ func TestCutsAmong(t *testing.T) {
 	}
 }
 
-// simulation runs a scan of an in-memory fleet. Every request takes one round.
+// simulation runs a scan of an in-memory fleet. Every request takes one round, and the workers send their requests
+// concurrently.
 type simulation struct {
 	created          []time.Time // in ascending order
 	listing          []time.Time // the same times in the order in which the API lists the instances
@@ -332,7 +336,7 @@ func (s *simulation) run(now time.Time) []int {
 						first = before(w.from.Add(-time.Minute))
 					}
 					if !w.to.IsZero() {
-						end = before(w.to.Add(time.Second)) // treats the upper bound as inclusive
+						end = before(w.to.Add(time.Second)) // the simulated API includes the upper bound
 					}
 					for k := first; k < end; k++ {
 						listed[k]++

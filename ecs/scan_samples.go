@@ -34,9 +34,9 @@ type sample struct {
 // end returns the position after the last instance of the sample.
 func (s sample) end() int { return s.position + len(s.created) }
 
-// samplePositions returns positions that divide a listing into one part for each worker, or into several parts if they
-// would be longer than maxWindow. The parts are slightly shorter than a number of full pages, because a listing cannot
-// be divided exactly at a position.
+// samplePositions returns positions that divide a listing into one part for each worker, or into several parts for each
+// worker if the parts would have more than maxWindow instances. A part is slightly shorter than a whole number of
+// pages, because a listing cannot be divided exactly at a position.
 func samplePositions(total, workers, pageSize int) []int {
 	share := fairShare(total, workers, pageSize)
 	length := max(share-min(share/3, pageSize*6/10), ceilDiv(total, workers))
@@ -48,8 +48,9 @@ func samplePositions(total, workers, pageSize int) []int {
 	return positions
 }
 
-// missingPositions returns the positions at which a scan should read further samples. If the existing samples divide the
-// listing well, there are none, because reading further samples takes as long as listing a page.
+// missingPositions returns the positions at which a scan should read further samples. It returns nil if the existing
+// samples divide the listing well or show that the listing is unordered, because reading further samples takes as long
+// as listing a page.
 func missingPositions(samples []sample, total, workers, pageSize int) []int {
 	sortByPosition(samples)
 	longest, end := 0, 0
@@ -92,7 +93,7 @@ func (c *Client) readSample(ctx context.Context, req DescribeInstancesRequest, p
 	return sample{position: number * size, total: page.TotalCount, created: creationTimes(page.Instances)}, nil
 }
 
-// pageSizeAround returns the page size that places the instance at a position nearest to the middle of a page.
+// pageSizeAround returns the page size for which the given position is closest to the middle of a page.
 func pageSizeAround(position int) int {
 	best, distance := maxPerRequest, maxPerRequest
 	for size := maxPerRequest; size > maxPerRequest/2; size-- {

@@ -71,7 +71,7 @@ func TestScanIsExact(t *testing.T) {
 		for _, n := range volume([]int{0, 1, 99, 100, 101, 1_000, 10_000}, []int{101, 1_000}) {
 			for _, exclusive := range volume([]bool{false, true}, []bool{true}) {
 				if n == 10_000 && exclusive && name != "uniform" {
-					continue // TestScanOfALargeFleet covers these bounds
+					continue // TestScanOfALargeFleet tests these shapes with an exclusive bound
 				}
 				inVirtualTime(t, fmt.Sprintf("%s/%d/exclusive=%v", name, n, exclusive), func(t *testing.T) {
 					fleet := fleetOf(n, created)
@@ -93,8 +93,8 @@ func TestScanIsExact(t *testing.T) {
 	}
 }
 
-// TestScanWithASlowClock checks scans on a machine whose clock is slow. Some instances seem to have been created in the
-// future.
+// TestScanWithASlowClock checks that a scan is complete and fast if the local clock is slow and some instances seem to
+// have been created in the future.
 func TestScanWithASlowClock(t *testing.T) {
 	t.Parallel()
 	for _, slow := range []time.Duration{0, time.Hour, 24 * time.Hour, 3 * 365 * 24 * time.Hour} {
@@ -110,8 +110,8 @@ func TestScanWithASlowClock(t *testing.T) {
 	}
 }
 
-// TestScanInOrder checks how many rounds a scan needs if the server lists instances in the order of creation, or seems
-// to do so.
+// TestScanInOrder checks how many rounds of requests a scan needs if the server lists instances in the order of
+// creation, or if only a part of the listing is in this order.
 func TestScanInOrder(t *testing.T) {
 	t.Parallel()
 	const year = 365 * 24 * 60
@@ -169,8 +169,8 @@ func TestScanInOrder(t *testing.T) {
 // TestScanPanics checks that a panic in a hook reaches the goroutine that runs the loop.
 func TestScanPanics(t *testing.T) {
 	t.Parallel()
-	// With 8 workers, the first 8 attempts are the first page and the samples. Counts follow, because the listing does not
-	// seem to be ordered.
+	// With 8 workers, the first 8 attempts request the first page and the samples. The next attempts count instances,
+	// because the listing does not seem to be ordered.
 	for name, attempt := range map[string]int32{"first page or samples": 1, "counts": 10, "pages": 60} {
 		inVirtualTime(t, name, func(t *testing.T) {
 			srv := newCloud(t, nil, fleetOf(volume(10_000, 6_000), shapes["some unknown"])...)
@@ -215,13 +215,13 @@ func TestRegionsScanALargeOne(t *testing.T) {
 			t.Fatal(err)
 		}
 		sameOnce(t, got, fleet)
-		if took := time.Since(start); took > alone*13/10 && !testing.Short() { // with -short, the region is not so large
+		if took := time.Since(start); took > alone*13/10 && !testing.Short() { // with -short, the region is too small
 			t.Errorf("all regions took %v, the large region alone took %v", took, alone)
 		}
 	})
 }
 
-// TestScanOfALargeFleet checks scans of fleets that are too large for ecstest.
+// TestScanOfALargeFleet checks that a scan of up to 100,000 instances is complete and does not send too many requests.
 func TestScanOfALargeFleet(t *testing.T) {
 	t.Parallel()
 	n := volume(100_000, 20_000)
@@ -288,7 +288,7 @@ func TestScanOfOddServers(t *testing.T) {
 
 func TestScanWithoutCounts(t *testing.T) {
 	t.Parallel()
-	for _, pages := range []int{1, 2} { // 1 rejects requests in page mode, 2 treats them as token mode
+	for _, pages := range []int{1, 2} { // 1: the server rejects page numbers; 2: the server ignores page numbers
 		inVirtualTime(t, fmt.Sprint(pages), func(t *testing.T) {
 			rng := rand.New(rand.NewPCG(1, 2))
 			now := time.Now()
@@ -346,7 +346,7 @@ func TestScanOfAMovingFleet(t *testing.T) {
 			born := 0
 			srv.Configure(func(s *ecstest.Settings) {
 				s.Latency, s.Overlap = 10*time.Millisecond, 5
-				// Each request releases one instance, creates one and changes one.
+				// Each request releases one instance, creates a new one and changes a third one.
 				s.OnRequest = func(ecstest.Request) {
 					mu.Lock()
 					defer mu.Unlock()
@@ -531,7 +531,9 @@ func TestScanDelivers(t *testing.T) {
 			}
 			if n++; n%500 == 0 {
 				<-time.After(time.Hour)
-				// Each worker may be one page ahead. Time ranges overlap slightly, which adds some pages.
+				// n instances fill at least n/100 pages. The scan may have requested up to 8 + 1 + 8 more pages: one in
+				// advance by each of the 8 workers, the first page, whose instances the workers list a second time, and
+				// 8 because the workers' time ranges overlap and end with pages that are not full.
 				if ahead := srv.requestCounts()[listed] - (n+99)/100; ahead > 8+1+8 {
 					t.Fatalf("after %d instances, %d pages were requested ahead", n, ahead)
 				}

@@ -23,7 +23,7 @@ import (
 )
 
 // soak lists a fleet repeatedly from 8 goroutines for the duration d, despite failing requests, a quota and key
-// rotation. Every listing must be complete. soak calls each once a minute.
+// rotation. Every listing must be complete. The function each is called once per minute.
 func soak(t *testing.T, v variant, d time.Duration, each func(minute int)) {
 	const nPages, perMinute, rotation = 20, 120, 10 * time.Minute
 	begun := time.Now()
@@ -137,7 +137,8 @@ func TestSoak(t *testing.T) { //nolint:paralleltest // measures the memory of th
 
 var soakTime = flag.Duration("soak", 0, "how long TestSoakOverTCP runs; 0 skips the test")
 
-// TestSoakOverTCP lists instances from 32 goroutines over the loopback network while some requests fail.
+// TestSoakOverTCP lists instances from 32 goroutines over the loopback network while some requests fail. Every listing
+// must be exact, and no goroutine may leak.
 func TestSoakOverTCP(t *testing.T) { //nolint:paralleltest // counts the goroutines and measures the memory of the process
 	if *soakTime == 0 {
 		t.Skip("needs the flag -soak=10s")

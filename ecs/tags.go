@@ -102,8 +102,8 @@ func (c *Client) ListTagResources(ctx context.Context, req ListTagResourcesReque
 	}
 }
 
-// splitIDs returns the requests that a listing of tags sends for r: it divides a long list of ids among several
-// requests. It returns an error if the request cannot succeed.
+// splitIDs returns the requests that a listing of tags must send for r. Each request contains up to 50 ids. splitIDs
+// returns an error if ctx is nil or r is invalid.
 func (r ListTagResourcesRequest) splitIDs(ctx context.Context) ([]ListTagResourcesRequest, error) {
 	if ctx == nil {
 		return nil, errNilContext

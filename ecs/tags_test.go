@@ -65,7 +65,7 @@ func TestPastTheCap(t *testing.T) {
 	for _, tt := range []struct {
 		name  string
 		req   ecs.DescribeInstancesRequest
-		sizes []int // number of instances that have the tag env=prod and are in the group
+		sizes []int // fleet sizes to test: the number of instances with the tag env=prod, which are also in the group
 	}{
 		{"tag", byTag, volume([]int{0, 1, 999, 1000, 1001, 2100}, []int{1001})},
 		{"group", byGroup, []int{1001}},
@@ -76,7 +76,7 @@ func TestPastTheCap(t *testing.T) {
 		for _, n := range tt.sizes {
 			for _, capFirst := range []bool{false, true} {
 				if capFirst && tt.req.Status == "" {
-					continue // without another filter, the order of the limit and the filters makes no difference
+					continue // without another filter, it makes no difference whether the API applies the limit first
 				}
 				inVirtualTime(t, fmt.Sprintf("%s/%d/capFirst=%v", tt.name, n, capFirst), func(t *testing.T) {
 					fleet := taggedFleet(n)
@@ -102,7 +102,7 @@ func TestPastTheCap(t *testing.T) {
 	})
 }
 
-// TestCostOfTheCap counts the requests that a listing with a tag or group filter needs.
+// TestCostOfTheCap checks how many requests of each kind a listing with a tag or group filter sends.
 func TestCostOfTheCap(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
@@ -182,7 +182,7 @@ func TestIDsBeyondTheCap(t *testing.T) {
 	for name, req := range map[string]ecs.DescribeInstancesRequest{"tag": byTag, "group": byGroup, "tag and group": byBoth, "tags": byTags, "tag and status": byStatus} {
 		for _, called := range []string{"Instances", "ScanInstances"} {
 			inVirtualTime(t, "the caller's ids/"+name+"/"+called, func(t *testing.T) {
-				// If there are two tags, half of the instances have both.
+				// If the request has two tags, only half as many instances match, so the fleet must be twice as large.
 				fleet := taggedFleet(1100 * max(len(req.Tags), 1))
 				srv := newCloud(t, nil, fleet...)
 				// The API may apply the limit before it filters by id. A request with a tag filter then omits the
@@ -358,7 +358,7 @@ func TestCapInAMovingFleet(t *testing.T) {
 	for _, within := range []bool{false, true} {
 		inVirtualTime(t, fmt.Sprintf("the context is canceled while instances beyond the cap are yielded/within a page of ListTagResources=%v", within), func(t *testing.T) {
 			fleet := taggedFleet(1250)
-			if within { // another element moves the ends of the pages
+			if within { // an additional tag changes which tag is the last on a page
 				fleet[1].Tags = append(fleet[1].Tags, ecs.Tag{Key: "new"})
 			}
 			srv := newCloud(t, nil, fleet...)
@@ -446,8 +446,8 @@ func TestMembersThatTheAPIOmits(t *testing.T) {
 	}
 }
 
-// TestPermissionWithdrawnDuringACount checks that a listing of the tag alone, which replaces a count, is not trusted if
-// it ends because the permission was withdrawn.
+// TestPermissionWithdrawnDuringACount withdraws the permission while the client counts the instances with a tag by
+// listing them. The caller's listing must end with ErrForbidden, unless TrustEmpty is set.
 func TestPermissionWithdrawnDuringACount(t *testing.T) {
 	t.Parallel()
 	for _, trust := range []bool{false, true} {

@@ -53,7 +53,7 @@ func rowIDs(rows []row) []string {
 	return list
 }
 
-// truthForms returns the ways of listing a region, keyed by name. Each must return either a complete listing or an
+// truthForms returns the ways of listing a region, keyed by name. Each way must yield either a complete listing or an
 // error.
 func truthForms(rows []row) map[string]way {
 	forms := maps.Clone(ways)
@@ -376,7 +376,7 @@ func TestServerWithoutTokens(t *testing.T) {
 					}
 					want := (n + 99) / 100
 					if size < min(n, 100) {
-						want++ // the first page was smaller
+						want++ // the first page has only size instances
 					}
 					if name == "Instances" && o.lists != want {
 						t.Errorf("%d requests, want %d", o.lists, want)
@@ -632,7 +632,7 @@ func TestNearTheCap(t *testing.T) {
 					if n++; n == 1 {
 						m.mu.Lock()
 						m.fleet = slices.Delete(slices.Clone(m.fleet), first, first+released)
-						m.tagCap -= released // no other instances move within the cap
+						m.tagCap -= released // no instance beyond the cap takes the place of a released instance
 						m.mu.Unlock()
 					}
 					if slices.Contains(gone, inst.InstanceID) {
@@ -697,8 +697,8 @@ func TestCappedWithUnreadableTags(t *testing.T) {
 	}
 }
 
-// TestAmbiguousPages checks pages that contain a list or token twice, or an unusual spelling of NextToken. Such a page
-// must not be treated as the last page.
+// TestAmbiguousPages checks that a page is not treated as the last page if it contains a list or token twice, or an
+// unusual spelling of NextToken.
 func TestAmbiguousPages(t *testing.T) {
 	t.Parallel()
 	bodies := map[string]string{
@@ -724,7 +724,7 @@ func TestAmbiguousPages(t *testing.T) {
 			ambiguous(name, err)
 		}
 		err := endOf(answer("TagResources", "TagResource", `{"ResourceId":"i-1"}`).ListTagResources(t.Context(), ecs.ListTagResourcesRequest{Tags: byTag.Tags}))
-		if what != "token in other letter case" { // a repeated token is the regular end of ListTagResources
+		if what != "token in other letter case" { // for ListTagResources, a repeated token is the regular end of a listing
 			ambiguous("ListTagResources", err)
 		}
 		type vpc struct {
@@ -739,7 +739,7 @@ func TestAmbiguousPages(t *testing.T) {
 	}
 }
 
-// TestLongLists checks list filters that have more elements than a single request permits.
+// TestLongLists checks that a list filter with more than 100 elements is sent in several requests, without duplicates.
 func TestLongLists(t *testing.T) {
 	t.Parallel()
 	values := make([]string, 0, 251)
@@ -862,7 +862,7 @@ func TestRegionsWithWorkers(t *testing.T) {
 		n := 0
 		for range list {
 			if n++; n == 1000 {
-				break // while one of the regions waits for the other
+				break // break while one region waits until the other has been scanned
 			}
 		}
 	})

@@ -73,7 +73,7 @@ func TestGetInstances(t *testing.T) {
 		if e, ok := errorAs[*ecs.NotFoundError](err); !ok || len(e.InstanceIDs) != 250 || len(got) != 0 {
 			t.Errorf("got %d instances and error %v", len(got), err)
 		}
-		srv.wantRequests(map[string]int{listed: 6, dryRan: 1}) // all batches, before and after the dry run
+		srv.wantRequests(map[string]int{listed: 6, dryRan: 1}) // 3 batches of ids, before and after the dry run
 	})
 	inVirtualTime(t, "none found: the permission is missing", func(t *testing.T) {
 		srv := newCloud(t, nil, numbered(1, "cn-hangzhou")...)
@@ -549,7 +549,7 @@ func TestPollsThatFail(t *testing.T) {
 		srv.after(10*time.Millisecond, cancel)
 		_, err := srv.client.WaitForStatus(ctx, ecs.InstanceStatusStopped, a)
 		waitError(t, err, context.Canceled, "", map[string]ecs.InstanceStatus{a: ""})
-		if !errors.Is(err, ecs.ErrUnavailable) { // the last response is part of the error
+		if !errors.Is(err, ecs.ErrUnavailable) { // the error must also match the last response
 			t.Error(err)
 		}
 	})

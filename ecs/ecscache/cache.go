@@ -273,8 +273,8 @@ func (c *Cache) Refresh(ctx context.Context, ids ...string) error {
 	}))
 }
 
-// matching returns the given ids that the list of ids in the cache's request contains. Without such a list, it returns
-// all given ids.
+// matching returns the given ids that are also in the InstanceIDs of the cache's request. If the request has no
+// InstanceIDs, matching returns all given ids.
 func (c *Cache) matching(ids []string) []string {
 	if c.req.InstanceIDs == nil {
 		return ids

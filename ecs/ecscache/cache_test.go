@@ -359,7 +359,7 @@ func TestNoFalseRemoval(t *testing.T) {
 		for range cache.Instances() {
 			n++
 		}
-		if _, ok := cache.Lookup("i-0001"); !ok || n != 1001 { // 900 old instances, and the 101 new instances up to the cap
+		if _, ok := cache.Lookup("i-0001"); !ok || n != 1001 { // 900 old instances and 101 of the new instances
 			t.Errorf("the cache contains %d instances, want 1001; it contains i-0001: %t, want true", n, ok)
 		}
 		var capped *ecs.CappedError

@@ -139,5 +139,6 @@ func TestAutoscaler(t *testing.T) {
 	})
 }
 
-// maxGetRequests is small because concurrent calls of Get share requests. The exact number depends on timing.
+// maxGetRequests is the maximum number of requests that 200 concurrent calls of Get may send. It is small because the
+// calls share requests. The exact number depends on timing.
 const maxGetRequests = 20

@@ -159,8 +159,8 @@ func (r *replay) run(ctx context.Context, t *testing.T, c *Cache, seed uint64) {
 	}
 }
 
-// TestModel runs random sequences of listings and refreshes, which may fail or read old states. It compares the cache
-// and its watchers with the model.
+// TestModel runs random sequences of listings and refreshes, which may fail or read old states. The test compares the
+// cache and the watchers with the model.
 func TestModel(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(40) {

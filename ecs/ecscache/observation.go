@@ -62,7 +62,8 @@ func (o *observation) end() {
 	maps.DeleteFunc(c.missing, func(_ missing, number uint64) bool { return number <= oldest })
 }
 
-// see adds the instance o.current, which the API returned, to the cache or updates it in the cache.
+// see stores the instance o.current, which the API returned, in the cache. It does nothing if a later observation has
+// already recorded newer data.
 func (o *observation) see() {
 	digest := o.digest.digest(&o.current)
 	c := o.cache

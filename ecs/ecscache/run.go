@@ -16,7 +16,8 @@ import (
 // maxBackoff is the maximum time between two listings of a failing region, unless the interval is longer.
 const maxBackoff = 5 * time.Minute
 
-// task is a unit of work that Run repeats: the listing of a region, or the discovery of regions.
+// task is a unit of work that Run repeats: the listing of a region, or the discovery of regions. Each repetition is
+// called a pass.
 type task struct {
 	region string // "" for the discovery of regions
 	client *ecs.Client

@@ -36,9 +36,9 @@ type Event struct {
 // for every instance in the cache, and then the changes as they occur. It yields one EventSynced after every region has
 // been listed completely and all instances found have been yielded. ctx must not be nil.
 //
-// Each loop is a separate watcher, and receives the events of an instance in order. A slow loop does not delay the
-// cache or other watchers: the changes of an instance that the loop has not received yet are merged into one event. If
-// an instance has returned to the state that the loop received last, there is no event.
+// Each loop is a separate watcher, and receives the events of an instance in the order of the changes. A slow loop does
+// not delay the cache or other watchers: the changes of an instance that the loop has not received yet are merged into
+// one event. If an instance has returned to the state that the loop received last, there is no event.
 func (c *Cache) Watch(ctx context.Context) iter.Seq[Event] {
 	return func(yield func(Event) bool) {
 		w, snapshot := c.join()

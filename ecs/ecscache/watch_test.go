@@ -11,7 +11,8 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs/ecscache"
 )
 
-// TestSlowWatcher checks that a watcher that stalls for some time misses no change. It may receive merged events.
+// TestSlowWatcher checks that a watcher that stalls for some time misses no change. Several changes of an instance may
+// be merged into one event.
 func TestSlowWatcher(t *testing.T) {
 	t.Parallel()
 	fleet := func() []ecs.Instance {

@@ -63,7 +63,8 @@ func newTelemetry(t *testing.T) *telemetry {
 	return &telemetry{spans: spans, reader: reader, tracer: tracers.Tracer("test"), hook: hook}
 }
 
-// metrics returns the recorded scope and the data points of its only metric, a histogram.
+// metrics returns the recorded instrumentation scope and the data points of the scope's only metric, which is a
+// histogram.
 func (tel *telemetry) metrics(t *testing.T) (metricdata.ScopeMetrics, []metricdata.HistogramDataPoint[float64]) {
 	t.Helper()
 	var all metricdata.ResourceMetrics
@@ -138,7 +139,7 @@ func dryRun(ctx context.Context, c *ecs.Client) error {
 	return c.DryRun(ctx, ecs.DescribeInstancesRequest{})
 }
 
-// hurried lists instances with a deadline, and impatient lists instances with a context that is canceled.
+// hurried lists instances with a context that has a deadline. The function impatient cancels the context instead.
 func hurried(ctx context.Context, c *ecs.Client) error {
 	ctx, cancel := context.WithTimeout(ctx, 4*time.Second)
 	defer cancel()
@@ -159,8 +160,8 @@ const (
 
 func TestAttempts(t *testing.T) {
 	t.Parallel()
-	// span describes a recorded span. Its data point has the attributes in point, but not those in only. description is
-	// the status description.
+	// span describes a recorded span. The attributes in point are recorded in the span and in the metric, and the
+	// attributes in only are recorded only in the span. description is the description of the span's status.
 	type span struct{ point, only, description string }
 	const noError = "none"
 	first := span{"http.response.status_code=200", "aliyun.request_id=OK-1", noError}

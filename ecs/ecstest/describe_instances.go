@@ -255,7 +255,7 @@ func (s *Server) describeInstances(x *exchange, p *params) any {
 		found = s.fleet.page(x, q)
 	}
 	head := object{"RequestId": x.requestID, "NextToken": "", "TotalCount": found.total, "PageNumber": q.number, "PageSize": q.size}
-	if q.tokenMode { // in token mode, the API returns meaningless values
+	if q.tokenMode { // in token mode, the API returns meaningless values in these three members
 		head["TotalCount"], head["PageNumber"], head["PageSize"] = 0, 1, defaultPageSize
 	}
 	if q.withToken {

@@ -289,7 +289,8 @@ func TestAdditionalAttributes(t *testing.T) {
 	}
 }
 
-// TestRandomQueries compares random filters with a second implementation of the filters.
+// TestRandomQueries checks that the server returns the same instances for random filters as a second implementation of
+// the filters.
 func TestRandomQueries(t *testing.T) {
 	t.Parallel()
 	fleet := ecstest.Fleet(600, 3)

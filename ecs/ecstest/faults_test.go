@@ -16,7 +16,8 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs/ecstest"
 )
 
-// TestFaultMatching checks which requests a fault applies to, and how often.
+// TestFaultMatching checks that a fault applies only to the requests that its fields Action, Region, Match, Skip and
+// Times select.
 func TestFaultMatching(t *testing.T) {
 	t.Parallel()
 	srv := start(t, small(1)...)
@@ -55,7 +56,8 @@ func TestFaultMatching(t *testing.T) {
 	}
 }
 
-// TestFaultResponses checks faults that replace or change a response.
+// TestFaultResponses checks that a fault can set the error code, status, headers and body of a response, and that it
+// does not affect the next response.
 func TestFaultResponses(t *testing.T) {
 	t.Parallel()
 	srv := start(t, small(1)...)
@@ -106,7 +108,7 @@ func TestFaultResponses(t *testing.T) {
 	}
 }
 
-// TestFaultConnections checks faults that break the connection, such as Reset and BlackHole.
+// TestFaultConnections checks that the client sees the expected failure if a fault breaks or delays the connection.
 func TestFaultConnections(t *testing.T) {
 	t.Parallel()
 	srv := start(t, small(30)...)
@@ -140,7 +142,8 @@ func TestFaultConnections(t *testing.T) {
 	}
 }
 
-// TestFaultPaging checks faults that repeat a token or send an empty page.
+// TestFaultPaging checks that a fault can repeat a page token, and that it can send empty pages without losing
+// instances.
 func TestFaultPaging(t *testing.T) {
 	t.Parallel()
 	srv := start(t, small(30)...)

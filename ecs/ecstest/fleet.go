@@ -191,8 +191,8 @@ const (
 	idSpace = 36 * 36 * 36 * 36 * 36 * 36 * 36
 )
 
-// id returns a new resource id. It ends with the region's prefix, 10 random characters, and 7 characters that are
-// unique in the fleet.
+// id returns a new resource id. The id consists of the kind, such as "i-", the region's prefix, 10 random characters,
+// and 7 characters that are unique in the fleet.
 func (g *generator) id(kind string, s *site) string {
 	g.ids++
 	b := make([]byte, 0, 32)

@@ -30,7 +30,8 @@ func TestFleetIsDeterministic(t *testing.T) {
 	}
 }
 
-// TestFleetIsConsistent checks the members of each instance, and checks that ids and addresses are unique.
+// TestFleetIsConsistent checks that the fields of each instance do not contradict each other, and that ids and
+// addresses are unique.
 func TestFleetIsConsistent(t *testing.T) {
 	t.Parallel()
 	const n = 20_000
@@ -185,7 +186,7 @@ func TestFleetRoundTrip(t *testing.T) {
 	}
 }
 
-// TestFleetIn checks fleets in a single region, including regions that Fleet does not use.
+// TestFleetIn checks that all instances of FleetIn are in the given region, even if Fleet does not use that region.
 func TestFleetIn(t *testing.T) {
 	t.Parallel()
 	for region, form := range map[string]string{

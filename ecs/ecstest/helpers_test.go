@@ -191,7 +191,7 @@ func small(n int) []ecs.Instance {
 
 func pad(i int) string { return strings.Repeat("0", max(0, 4-len(strconv.Itoa(i)))) + strconv.Itoa(i) }
 
-// every returns an instance with a value in every member that can be filtered.
+// every returns an instance that has a value in every field that a filter compares.
 func every() ecs.Instance {
 	return ecs.Instance{
 		InstanceID: "i-every", RegionID: "cn-hangzhou", ZoneID: "cn-hangzhou-h", InstanceName: "web-prod-001", ImageID: "m-1", KeyPairName: "kp", ResourceGroupID: "rg-1",

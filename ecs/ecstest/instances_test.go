@@ -9,7 +9,8 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs/ecstest"
 )
 
-// TestFleetChanges checks Put, Update and Delete, and that the server shares no memory with its caller.
+// TestFleetChanges checks that listings show the effect of Put, Update and Delete. The server must not share memory
+// with its caller.
 func TestFleetChanges(t *testing.T) {
 	t.Parallel()
 	mine := every()

@@ -13,7 +13,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
-// TestKeys checks requests with temporary, disabled, replaced and revoked keys.
+// TestKeys checks the error code for each kind of invalid key, such as an expired, disabled or revoked key.
 func TestKeys(t *testing.T) {
 	t.Parallel()
 	srv := start(t, small(1)...)
@@ -50,7 +50,7 @@ func TestKeys(t *testing.T) {
 	}
 }
 
-// TestDeny checks every way to name a denied operation, including operations denied only in a single region.
+// TestDeny checks that Key.Deny and Key.DenyIn deny only the operations and regions that they name.
 func TestDeny(t *testing.T) {
 	t.Parallel()
 	srv := start(t, every(), ecs.Instance{InstanceID: "i-2", RegionID: "cn-beijing"})
@@ -152,7 +152,8 @@ func TestEmptyIfDenied(t *testing.T) {
 	}
 }
 
-// TestPermissionWithdrawn checks a listing whose permission is withdrawn after two pages and restored later.
+// TestPermissionWithdrawn checks that UpdateKey and a fault can withdraw the permission after two pages and restore it
+// later.
 func TestPermissionWithdrawn(t *testing.T) {
 	t.Parallel()
 	for name, withdraw := range map[string]func(*ecstest.Server){

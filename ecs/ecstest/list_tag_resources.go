@@ -64,7 +64,7 @@ func (s *Server) listTagResources(x *exchange, p *params) any {
 // tagFilters parses Tag.N and TagFilter.N.
 func (p *params) tagFilters() []tagFilter {
 	tags := p.tags()
-	if p.err != nil { // the error codes differ from those of DescribeInstances
+	if p.err != nil { // ListTagResources has other error codes than DescribeInstances
 		switch p.err.Code {
 		case "InvalidTagCount":
 			p.err.Code = "NumberExceed.Tags"

@@ -10,7 +10,8 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs/ecstest"
 )
 
-// TestHandle checks the response that is created from the result of a custom handler.
+// TestHandle checks that the server turns the result of a custom handler into a JSON response, and an error of the
+// handler into an error response.
 func TestHandle(t *testing.T) {
 	t.Parallel()
 	srv := start(t)
@@ -37,7 +38,7 @@ func TestHandle(t *testing.T) {
 			if r.Params.Get("InstanceId.1") != "i-1" || r.AccessKeyID != srv.Credentials().AccessKeyID {
 				t.Errorf("%s: request %+v", test.name, r)
 			}
-			srv.Put(ecs.Instance{InstanceID: "i-1"}) // deadlocks if the server holds its lock while calling a handler
+			srv.Put(ecs.Instance{InstanceID: "i-1"}) // would deadlock if the server held its lock while calling a handler
 			return test.out, test.err
 		})
 		a := ask(t, srv, "StopInstances", "InstanceId.1", "i-1", "RegionId", "-")
@@ -79,7 +80,7 @@ func TestHandleBuiltIn(t *testing.T) {
 	}
 }
 
-// TestSeq checks which instances and which error the iterator returned by Seq yields.
+// TestSeq checks that the iterator returned by Seq yields the given instances and then the given error.
 func TestSeq(t *testing.T) {
 	t.Parallel()
 	broken := errors.New("broken")

@@ -17,8 +17,8 @@ type position struct {
 	count int
 }
 
-// sealToken returns an opaque token for a position. Nothing is stored for a token, so it can be used any number of
-// times. Different tokens are returned for the same position, up to 4,096.
+// sealToken returns an opaque token for a position. The server does not store tokens, so a token can be used any number
+// of times. Tokens for the same position differ: there are 4,096 of them.
 func (s *Server) sealToken(pos position, binding uint64) string {
 	salt := s.tokens.Add(1) & 0xfff
 	var b [16]byte

@@ -11,7 +11,8 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs/ecstest"
 )
 
-// TestPageMode checks paging by number, and the response to a request without any paging parameter.
+// TestPageMode checks that PageNumber and PageSize select the right page, and that NoPageMode makes the server reject
+// these parameters.
 func TestPageMode(t *testing.T) {
 	t.Parallel()
 	srv := start(t, small(25)...)
@@ -181,7 +182,8 @@ func TestOnRequest(t *testing.T) {
 	}
 }
 
-// TestWithoutPagingParameters follows NextToken without setting MaxResults, as the vendor's CLI does.
+// TestWithoutPagingParameters checks that a client that never sets MaxResults, like the vendor's CLI, can list all
+// instances by following NextToken.
 func TestWithoutPagingParameters(t *testing.T) {
 	t.Parallel()
 	fleet := small(2010)
@@ -223,7 +225,8 @@ func TestWithoutPagingParameters(t *testing.T) {
 	}
 }
 
-// TestNoTokenMode checks a server that supports page numbers but not tokens.
+// TestNoTokenMode checks that NoTokenMode makes the server ignore MaxResults and NextToken, and still support page
+// numbers.
 func TestNoTokenMode(t *testing.T) {
 	t.Parallel()
 	srv := start(t, small(250)...)

@@ -27,7 +27,8 @@ func pipe(t *testing.T, test func(t *testing.T, srv *ecstest.Server, client *ecs
 	})
 }
 
-// TestQuota checks token buckets and fixed windows, and checks that each operation in each region has its own quota.
+// TestQuota checks which requests are throttled by a token bucket and by a fixed window. Each operation must have its
+// own quota in each region.
 func TestQuota(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
@@ -86,7 +87,8 @@ func TestQuota(t *testing.T) {
 	}
 }
 
-// TestQuotaHeaders checks the response headers that announce the quota.
+// TestQuotaHeaders checks that Quota.Headers adds headers with the remaining quota and the time to wait to the
+// responses.
 func TestQuotaHeaders(t *testing.T) {
 	t.Parallel()
 	srv := start(t)

@@ -24,7 +24,7 @@ type Request struct {
 	AccessKeyID      string
 	Nonce            string
 	UserAgent        string
-	RemoteAddr       string // identifies the connection
+	RemoteAddr       string // address of the client, which identifies the connection
 	// AuthError is the error code if the server rejected the key, time, nonce or signature of the request, or ""
 	// otherwise. Because of a fault, the client may have received a different error.
 	AuthError string

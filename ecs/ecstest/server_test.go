@@ -16,7 +16,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
-// TestWholeFleet lists a whole fleet with this module's client and with each signature method.
+// TestWholeFleet checks that this module's client can list a whole fleet, with each signature version.
 func TestWholeFleet(t *testing.T) {
 	t.Parallel()
 	fleet := ecstest.Fleet(5000, 1)
@@ -61,7 +61,7 @@ func TestWholeFleet(t *testing.T) {
 	}
 }
 
-// TestVirtualTime checks that hours of virtual time take no real time.
+// TestVirtualTime checks that latencies, timeouts and the memory for nonces use virtual time in a synctest bubble.
 func TestVirtualTime(t *testing.T) {
 	t.Parallel()
 	pipe(t, func(t *testing.T, srv *ecstest.Server, client *ecs.Client) {

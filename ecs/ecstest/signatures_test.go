@@ -123,7 +123,7 @@ func TestVectors(t *testing.T) {
 	}
 }
 
-// TestRefusedV1 checks the error for each way in which a V1 request can be invalid.
+// TestRefusedV1 checks the error code for each kind of invalid V1 request.
 func TestRefusedV1(t *testing.T) {
 	t.Parallel()
 	srv := start(t, small(1)...)
@@ -294,7 +294,8 @@ func hexHash(s string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// signV3 signs a request whose headers have been changed.
+// signV3 signs a request again after its headers have been changed. names is the list of signed headers, separated by
+// semicolons.
 func signV3(srv *ecstest.Server, r *http.Request, names string) {
 	canonical := signer.CanonicalRequest(signer.Request{Method: r.Method, Host: r.URL.Host, Params: r.URL.Query()}, r.Header)
 	m := hmac.New(sha256.New, []byte(srv.Credentials().AccessKeySecret))
@@ -392,7 +393,7 @@ func TestReplay(t *testing.T) {
 	}
 }
 
-// TestRequests checks what the server records about a request, and that the record contains no secret.
+// TestRequests checks that the server records the parameters of a request, but not its secrets.
 func TestRequests(t *testing.T) {
 	t.Parallel()
 	srv := start(t, small(1)...)
