@@ -24,8 +24,8 @@ const (
 	resourceGroupTag = "acs:rm:rgId"
 )
 
-// isSubjectToCap reports whether a listing of the request must handle the API's cap. It returns false if the request has both
-// ids and a system tag, because the client cannot check which instances have a system tag.
+// isSubjectToCap reports whether a listing of the request must handle the API's cap. It returns false if the request has
+// both ids and a system tag, because the client cannot check which instances have a system tag.
 func (r DescribeInstancesRequest) isSubjectToCap() bool {
 	return (len(r.Tags) > 0 || r.ResourceGroupID != "") && !r.matchesNothing() && (r.InstanceIDs == nil || !slices.ContainsFunc(r.Tags, isSystemTag))
 }

@@ -161,7 +161,7 @@ func Build(ctx context.Context, moduleDir, outDir string, programs map[string][]
 	}
 	const parent = "docblocks.tmp" // an overlay simulates this directory, so that nothing is written to the module
 	overlay := map[string]map[string]string{"Replace": {}}
-	args := []string{"build", "-overlay", filepath.Join(outDir, "overlay.json"), "-o", outDir + string(filepath.Separator)}
+	args := []string{"build", "-ldflags=-s -w", "-overlay", filepath.Join(outDir, "overlay.json"), "-o", outDir + string(filepath.Separator)}
 	for name, source := range programs {
 		file := filepath.Join(outDir, name+".go")
 		if err = os.WriteFile(file, source, 0o600); err != nil {
