@@ -21,7 +21,7 @@
 //   - [Client.StreamInstances] sends the instances to a channel, which several goroutines can read, and prefetches the
 //     next page.
 //   - [Client.InstancePages] yields pages of instances, each with its request id.
-//   - [Client.ScanInstances] fetches several pages in parallel. Use it for regions with a thousand instances or more.
+//   - [Client.ScanInstances] fetches several pages in parallel. Use it for regions with several thousand instances.
 //   - [Client.InstancesInRegions] lists several regions, or all regions, in parallel. If the listing of a region fails,
 //     the other regions are still listed.
 //   - [Client.GetInstances] finds instances by id, and [Client.GetInstance] finds a single instance. Both methods
@@ -38,8 +38,8 @@
 // call modifies them.
 //
 // The context of a call applies to its connections, its delays, the limiter and the credentials provider. When the
-// context is done, the call returns an error that matches the context's error. If the context is nil, the call returns
-// an error that matches ErrInvalidParameter.
+// context is done, the call returns an error that matches the context's error and its cause. If the context is nil, the
+// call returns an error that matches ErrInvalidParameter.
 //
 // An iterator runs in the goroutine of its loop. Only methods that fetch several pages in parallel start goroutines.
 // All requests and goroutines of an iterator end with its loop.

@@ -50,10 +50,13 @@ type Options struct {
 	// the last valid key is used because the credentials provider fails. No record contains a secret. If nil, nothing
 	// is logged.
 	Logger *slog.Logger
-	// OnAttempt, if not nil, is called after every HTTP request, before the call continues. It should return quickly,
-	// and must be safe for concurrent use because requests may be sent in parallel. If OnAttempt panics, the call or
-	// listing ends, and its caller receives the panic; a stream of StreamInstances panics in Stop and Err. The client
-	// can still be used afterwards.
+	// OnAttempt, if not nil, is called after every HTTP request, before the call continues, and also for requests that
+	// are canceled because a loop over instances ended. It should return quickly, and must be safe for concurrent use
+	// because requests may be sent in parallel.
+	//
+	// If OnAttempt panics, the call or listing ends, and its caller receives the panic; a stream of StreamInstances
+	// panics in Stop and Err. If another goroutine sent the request, the panic value is an error that contains the
+	// original value and the stack trace. The client can still be used afterwards.
 	OnAttempt func(Attempt)
 	// UserAgent is appended to this module's User-Agent header. It must be printable ASCII.
 	UserAgent string
