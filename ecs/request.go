@@ -67,8 +67,10 @@ type DescribeInstancesRequest struct {
 	// API has no form for an empty list of IPv6 addresses.
 	IPv6Addresses RepeatList[string] `url:"Ipv6Address"`
 	// Tags (Tag.N.Key, Tag.N.Value) matches instances that have all of the tags. A tag with an empty Value matches every
-	// instance that has the key. At most 20 tags are allowed. An empty list does not filter. The API returns at most 1,000 instances without reporting that more exist. The listing
-	// methods fetch the remaining instances by id, or end with a [CappedError].
+	// instance that has the key. At most 20 tags are allowed. An empty list does not filter.
+	//
+	// The API returns at most 1,000 instances without reporting that more exist. The listing methods fetch the remaining
+	// instances by id, or end with a [CappedError].
 	Tags TagList `url:"Tag"`
 	// AdditionalAttributes (AdditionalAttributes.N) requests response members that the API omits by default. At most 20
 	// attributes are allowed.
