@@ -51,13 +51,13 @@ func (l *listing) verifyEmptyLastPages(ctx context.Context, req DescribeInstance
 	return nil
 }
 
-// verifyEmpty makes a dry run to verify that the caller is permitted to list the instances that match a request.
+// verifyEmpty checks with a dry run whether a listing is empty because the caller lacks the permission to list.
 //
-//	the dry run …                                    verifyEmpty returns …
-//	passes                                           nil
-//	is denied, ecs:DescribeInstances is missing      the error of the dry run, which matches ErrForbidden
-//	is denied, another permission is missing         nil: listing is permitted, dry runs are not
-//	fails in any other way, or is ignored            *UnconfirmedError, or the error of ctx
+//   - If the dry run passes, it returns nil.
+//   - If the permission ecs:DescribeInstances is missing, it returns the error of the dry run, which matches ErrForbidden.
+//   - If only another permission is missing, it returns nil, because listings do not need that permission.
+//   - If the dry run fails for another reason, or if the server ignores that it is a dry run, it returns an
+//     *UnconfirmedError or the error of ctx.
 func (c *Client) verifyEmpty(ctx context.Context, req DescribeInstancesRequest) error {
 	err := c.dryRun(ctx, retryPage, req.withoutPaging())
 	var e *Error

@@ -30,7 +30,7 @@ import (
 // allTexts returns v in every form that may be logged, including all errors in the tree of an error.
 func allTexts(v any) (texts []string) {
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%#q", "%x", "%X", "%d", "%t", "%p", "%20.10v"} {
-		// fmt calls no methods for the verb %p. go vet reports such calls.
+		// Skip %p: fmt calls no method for it, so nothing can hide the secret. go vet reports %p with a struct.
 		if _, ok := v.(signer.Credentials); ok && verb == "%p" {
 			continue
 		}

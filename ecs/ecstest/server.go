@@ -98,7 +98,7 @@ func (s *Server) Close() {
 // URL returns the server's base URL, such as "http://127.0.0.1:34567", for use as Options.Endpoint.
 func (s *Server) URL() string { return s.http.URL }
 
-// Credentials returns the access key that a new server accepts. Each server has a different key.
+// Credentials returns an access key that the server accepts. Each server has a different key.
 func (s *Server) Credentials() signer.Credentials { return s.own }
 
 // Client returns a client for a region that sends its requests to this server. Client sets Endpoint to the server's

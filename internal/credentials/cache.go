@@ -215,7 +215,7 @@ func (c *Cache) last() signer.Credentials {
 	return c.lastValid
 }
 
-// lastValidUsable reports whether there is a last valid key that may still be used.
+// lastValidUsable reports whether the most recent valid key, if any, may still be used.
 func (c *Cache) lastValidUsable() bool {
 	return c.lastValid != (signer.Credentials{}) && (c.failingSince.IsZero() || time.Since(c.failingSince) < reuseLastValid)
 }

@@ -164,8 +164,8 @@ func (c *Chain) Credentials(ctx context.Context) (signer.Credentials, error) {
 		case ctx.Err() != nil:
 			return signer.Credentials{}, ctx.Err()
 		case !search && isNotConfigured(err):
-			// The file may be missing only while another program replaces it. Return an error that ends the search,
-			// because the next source may use another account.
+			// The file may be missing only while another program replaces it. Return the error as one that ends the
+			// search, because the next source may use another account.
 			err = errors.New(err.Error())
 		}
 		tried = append(tried, SourceReport{Name: s.name, Err: err})

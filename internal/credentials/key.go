@@ -33,8 +33,8 @@ type foundKey struct {
 	kind    string    // how the key was obtained, such as "AK" or "RamRoleArn"
 }
 
-// refreshTime returns the time at which the key must be refreshed. If the expiration time is unknown or has passed, the
-// key is used for recheckAfter. A key may only seem to have expired, because the local clock may be wrong.
+// refreshTime returns the time at which the key must be refreshed. If the expiration time is unknown or has passed, that
+// is a minute from now: the local clock may be wrong, so a key that seems to have expired may still be valid.
 func (k foundKey) refreshTime() time.Time {
 	left := time.Until(k.expires)
 	if left <= 0 {

@@ -98,7 +98,7 @@ func (g *generator) structType(name string) error {
 	g.last++ // in the table, an empty entry precedes the members of each struct
 	fmt.Fprintf(&g.read, "\nfunc read%[1]s(d *jsonscan.Decoder, v *%[1]s, i int) int {\n", name)
 	// In a list such as OperationLocks, the API may return an element as a string instead of an object. The string is
-	// the value of the member whose name is also the wrap tag of the list.
+	// the value of the member with the name in the list's tag wrap, such as LockReason.
 	for _, m := range members {
 		if g.isListName(m.name, name) {
 			fmt.Fprintf(&g.read, "if d.At(i) == '\"' {\nreturn d.ReadString(%s, i)\n}\n", stringPtr(m))

@@ -191,7 +191,7 @@ func (d *Decoder) findMember(i int, before uint8) (at int, next uint8) {
 	return at, first
 }
 
-// keyName returns the name of the member from its encoded Key or WrapKey.
+// keyName returns the member name in a Key or WrapKey, such as Name for `,"Name":`.
 func keyName(key string) string { return key[2 : len(key)-2] }
 
 // KeepUnknown skips the value at position i and adds the current member to Extra. It is used for members for which the
