@@ -283,8 +283,8 @@ func (o *oracle) list(n node, v reflect.Value, path, wrap string) {
 	}
 }
 
-// wholeNumber returns the value of n if n is an integer, even if n has a fraction of zeros or an exponent of up to 1,000,
-// as in 1.0 and 1e3.
+// wholeNumber returns the value of n if n is an integer, even if n has a fraction of zeros or an exponent of up to
+// 1,000, as in 1.0 and 1e3.
 func wholeNumber(n node) (int64, bool) {
 	if !n.number() {
 		return 0, false

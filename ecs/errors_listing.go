@@ -146,7 +146,8 @@ type WaitError struct {
 	// status is "" for an instance that the API did not return.
 	Pending map[string]InstanceStatus
 	// Err is the reason why the wait ended: the context's error, the error of a failed call, or an error that describes
-	// why an instance can no longer reach the desired status.
+	// why an instance can no longer reach the desired status. If the context ended after failed polls, Err also contains
+	// the error of the last poll.
 	Err error
 }
 

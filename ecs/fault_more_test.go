@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"math"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -221,11 +222,18 @@ var securityFaults = []fault{
 	{id: "B03", name: "negative_max_results", what: "MaxResults=-5", run: func(t *testing.T, v variant) {
 		g := newRig(t, v, (*exchange).ok)
 		defer g.finish()
-		for _, req := range []ecs.DescribeInstancesRequest{{MaxResults: -5}, {PageNumber: -1}, {PageSize: -1}} {
+		for _, req := range []ecs.DescribeInstancesRequest{{MaxResults: -5}, {MaxResults: math.MinInt}, {PageNumber: -1}, {PageSize: -1}} {
 			_, err := g.client.DescribeInstances(t.Context(), req)
 			g.note(err)
 			if !errors.Is(err, ecs.ErrInvalidParameter) || g.dialed() != 0 {
 				t.Errorf("%v", err)
+			}
+			stream := g.client.StreamInstances(t.Context(), req)
+			for range stream.C {
+				t.Error("an instance")
+			}
+			if err := stream.Err(); !errors.Is(err, ecs.ErrInvalidParameter) || g.dialed() != 0 {
+				t.Errorf("stream: %v", err)
 			}
 		}
 	}},

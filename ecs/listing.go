@@ -41,7 +41,7 @@ func (c *Client) Instances(ctx context.Context, req DescribeInstancesRequest) it
 // invalid, Err returns an error even after Stop.
 func (c *Client) StreamInstances(ctx context.Context, req DescribeInstancesRequest) *pagination.Stream[Instance] {
 	// The buffer is one instance smaller than a page, so that the goroutine fetches one page in advance.
-	buffer := min(cmp.Or(req.MaxResults, maxPerRequest), maxPerRequest) - 1
+	buffer := min(cmp.Or(max(req.MaxResults, 0), maxPerRequest), maxPerRequest) - 1
 	parent := ctx
 	if ctx == nil {
 		parent = context.Background() // Instances reports a nil context

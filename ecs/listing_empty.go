@@ -54,7 +54,8 @@ func (l *listing) verifyEmptyLastPages(ctx context.Context, req DescribeInstance
 // verifyEmpty checks with a dry run whether a listing is empty because the caller lacks the permission to list.
 //
 //   - If the dry run passes, it returns nil.
-//   - If the permission ecs:DescribeInstances is missing, it returns the error of the dry run, which matches ErrForbidden.
+//   - If the permission ecs:DescribeInstances is missing, it returns the error of the dry run, which matches
+//     ErrForbidden.
 //   - If only another permission is missing, it returns nil, because listings do not need that permission.
 //   - If the dry run fails for another reason, or if the server ignores that it is a dry run, it returns an
 //     *UnconfirmedError or the error of ctx.

@@ -28,6 +28,7 @@ type oddECS struct {
 	shift                         time.Duration // added to the bounds of time filters
 	gapsIgnored                   bool          // ignore Filter.2 unless Filter.1 is present
 	timesIgnored                  bool          // ignore all time filters
+	undatedExcluded               bool          // a time filter excludes rows whose creation time is unknown
 	emptyEnd                      bool          // a listing ends with an empty page
 	pages                         int           // page mode: 0 works, 1 is rejected, 2 is treated as token mode
 	total                         func(n int) int
@@ -129,7 +130,8 @@ func (o *oddECS) filter(get func(string) string) func(row) bool {
 			first++
 		}
 	}
-	if before, ok := bound("2"); ok && (hasAfter || !o.gapsIgnored) {
+	before, hasBefore := bound("2")
+	if hasBefore = hasBefore && (hasAfter || !o.gapsIgnored); hasBefore {
 		last = before
 		if o.beforeExcluded {
 			last--
@@ -145,6 +147,9 @@ func (o *oddECS) filter(get func(string) string) func(row) bool {
 		}
 	}
 	return func(w row) bool {
+		if w.created.IsZero() && o.undatedExcluded && (hasAfter || hasBefore) {
+			return false
+		}
 		at := w.created.Unix()
 		if !o.seconds {
 			at -= ((at % 60) + 60) % 60

@@ -107,14 +107,23 @@ func (p *scanPlan) counted(count *countRequest, n int, err error) {
 // divide divides the span that contains the time c.t. It does nothing if the span has been started.
 func (p *scanPlan) divide(c cut) {
 	for i, s := range p.spans {
-		if s.from.Before(c.t) && c.t.Before(s.to) && !s.started {
-			older, younger := s, s
-			older.to, older.n = c.t, min(max(c.n-s.before, 0), s.n)
-			younger.from, younger.before, younger.n = c.t, s.before+older.n, s.n-older.n
+		if s.contains(c.t) && !s.started {
+			older, younger := s.split(c)
 			p.spans = slices.Replace(p.spans, i, i+1, older, younger)
 			return
 		}
 	}
+}
+
+// contains reports whether t is inside the span, so that t can divide it.
+func (s span) contains(t time.Time) bool { return s.from.Before(t) && t.Before(s.to) }
+
+// split returns the two parts into which c divides the span.
+func (s span) split(c cut) (older, younger span) {
+	older, younger = s, s
+	older.to, older.n = c.t, min(max(c.n-s.before, 0), s.n)
+	younger.from, younger.before, younger.n = c.t, s.before+older.n, s.n-older.n
+	return older, younger
 }
 
 // listed records that a worker has listed a page with the given number of instances.

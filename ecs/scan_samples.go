@@ -90,7 +90,7 @@ func (c *Client) readSample(ctx context.Context, req DescribeInstancesRequest, p
 	if err != nil {
 		return sample{}, err
 	}
-	return sample{position: number * size, total: page.TotalCount, created: creationTimes(page.Instances)}, nil
+	return sample{position: number * size, total: plausibleTotal(page.TotalCount), created: creationTimes(page.Instances)}, nil
 }
 
 // pageSizeAround returns the page size for which the given position is closest to the middle of a page.
@@ -153,16 +153,26 @@ func (p *scanPlan) addSamples(samples []sample) {
 		return
 	}
 	p.divided = true
+	var cuts []cut
 	for _, s := range samples {
 		older := s.position
 		if order == youngestFirst {
 			slices.Reverse(s.created)
 			older = s.total - s.end()
 		}
-		for _, c := range cutsAmong(s.created, older) {
-			p.divide(c)
+		cuts = append(cuts, cutsAmong(s.created, older)...)
+	}
+	slices.SortStableFunc(cuts, func(a, b cut) int { return a.t.Compare(b.t) })
+	youngest := p.spans[0]
+	p.spans = nil
+	for _, c := range cuts {
+		if youngest.contains(c.t) {
+			var older span
+			older, youngest = youngest.split(c)
+			p.spans = append(p.spans, older)
 		}
 	}
+	p.spans = append(p.spans, youngest)
 	p.chooseLimit()
 }
 

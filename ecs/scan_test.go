@@ -286,6 +286,73 @@ func TestScanOfOddServers(t *testing.T) {
 	}
 }
 
+// TestScanFindsUndatedInstances checks that a scan is complete although a server's time filters exclude instances whose
+// creation time is unknown.
+func TestScanFindsUndatedInstances(t *testing.T) {
+	t.Parallel()
+	for _, undated := range []int{0, 1, 3, 2999, 3000} {
+		for _, ordered := range []bool{false, true} {
+			inVirtualTime(t, fmt.Sprintf("%d/%v", undated, ordered), func(t *testing.T) {
+				now := time.Now()
+				o := &oddECS{undatedExcluded: true, latency: time.Millisecond, rows: rowsOf(3000, rand.New(rand.NewPCG(1, 2)), func(i int) time.Time {
+					if i < undated {
+						return time.Time{}
+					}
+					return now.Add(-time.Duration(i) * time.Hour)
+				})}
+				if ordered {
+					slices.SortFunc(o.rows, func(a, b row) int { return a.created.Compare(b.created) })
+				}
+				o.exact(t, ecs.DescribeInstancesRequest{}, 8)
+				if undated == 0 && o.lists > 60 {
+					t.Errorf("%d pages of a region without undated instances", o.lists)
+				}
+			})
+		}
+	}
+	inVirtualTime(t, "a request with a time filter", func(t *testing.T) { // the server excludes the undated instances
+		now := time.Now()
+		o := &oddECS{undatedExcluded: true, rows: rowsOf(3000, rand.New(rand.NewPCG(1, 2)), func(i int) time.Time {
+			if i < 3 {
+				return time.Time{}
+			}
+			return now.Add(-time.Duration(i) * time.Hour)
+		})}
+		got, err := collect(o.client(t).ScanInstances(t.Context(), ecs.DescribeInstancesRequest{CreatedBefore: now}, &ecs.ScanOptions{Workers: 8}))
+		if err != nil || len(got) != 2997 || o.lists > 60 {
+			t.Errorf("%d instances, %d pages, %v", len(got), o.lists, err)
+		}
+	})
+}
+
+// TestScanWithWrongTotals checks that a scan of an ordered listing is complete and takes few requests although the
+// server reports absurd numbers of instances.
+func TestScanWithWrongTotals(t *testing.T) {
+	t.Parallel()
+	for _, total := range []int{math.MaxInt, math.MaxInt32, 50_000_000, 1, -1} {
+		for _, ordered := range []bool{false, true} {
+			inVirtualTime(t, fmt.Sprintf("%d/%v", total, ordered), func(t *testing.T) {
+				now := time.Now()
+				o := &oddECS{total: func(int) int { return total }, rows: rowsOf(3000, rand.New(rand.NewPCG(1, 2)), func(i int) time.Time {
+					return now.Add(-time.Duration(i) * time.Hour)
+				})}
+				if ordered {
+					slices.SortFunc(o.rows, func(a, b row) int { return a.created.Compare(b.created) })
+				}
+				ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+				defer cancel()
+				got, err := collect(o.client(t).ScanInstances(ctx, ecs.DescribeInstancesRequest{}, &ecs.ScanOptions{Workers: 8}))
+				if err != nil || len(got) != 3000 {
+					t.Errorf("%d instances, %v", len(got), err)
+				}
+				if n := o.lists + o.counts; n > 400 {
+					t.Errorf("%d requests", n)
+				}
+			})
+		}
+	}
+}
+
 func TestScanWithoutCounts(t *testing.T) {
 	t.Parallel()
 	for _, pages := range []int{1, 2} { // 1: the server rejects page numbers; 2: the server ignores page numbers

@@ -114,8 +114,8 @@ func collect(t *testing.T, seq iter.Seq2[int, error], once bool) (items []int, e
 	return items, errs
 }
 
-// wantErr fails the test unless got consists of exactly one error, which matches all errors in want. If want is empty, got
-// must be empty.
+// wantErr fails the test unless got consists of exactly one error, which matches all errors in want. If want is empty,
+// got must be empty.
 func wantErr(t *testing.T, got []error, want ...error) {
 	t.Helper()
 	if len(want) == 0 {

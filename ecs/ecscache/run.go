@@ -136,8 +136,8 @@ func slowsDown(err error) bool {
 	return !errors.As(err, &incomplete) && !errors.As(err, &capped)
 }
 
-// untilNextPass returns the time until the next pass after the given number of consecutive failures. It has jitter, so that
-// several caches do not send their requests at the same time.
+// untilNextPass returns the time until the next pass after the given number of consecutive failures. It has jitter, so
+// that several caches do not send their requests at the same time.
 func (c *Cache) untilNextPass(failures int) time.Duration {
 	d := c.opts.Interval
 	for ; failures > 0 && d < maxBackoff; failures-- {

@@ -69,8 +69,8 @@ var codeRules = []struct {
 	{"InvalidProduct.NotFound", Invalid, "this endpoint does not serve ECS: check the endpoint"},
 	{"InvalidProtocol.NeedSsl", Invalid, "the API requires HTTPS: use an https endpoint"},
 
-	// The first codes end in NotFound although they mean that a parameter has an unknown value. The last codes mean that
-	// a resource does not exist.
+	// The codes in the first line mean that a parameter has an unknown value, although most of them end in NotFound. The
+	// codes in the last line mean that a resource does not exist.
 	{"*ValueNotSupported *Zone*.NotFound *Type.NotFound *Status.NotFound *Reason.NotFound *FilterKey.NotFound *Language.NotFound", Invalid, ""},
 	{"Credit.NotFound", 0, ""}, // this code is about an account's credit, which is not a resource
 	{"*.NotFound *.NotExist *NotExists* EntityNotExist* NoSuch* VpcNotFound", NotFound, ""},

@@ -14,8 +14,8 @@ import (
 // maxRetryAfter is the maximum wait that a server can request. Longer waits are reduced to this value.
 const maxRetryAfter = time.Minute
 
-// responseHeaders contains the headers of a response and the time at which the response arrived. It also contains a Redactor
-// for the secrets of the request. The zero value means that there was no response.
+// responseHeaders contains the headers of a response and the time at which the response arrived. It also contains a
+// Redactor for the secrets of the request. The zero value means that there was no response.
 type responseHeaders struct {
 	header   http.Header
 	at       time.Time

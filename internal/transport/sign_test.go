@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -111,14 +112,17 @@ func TestCredentialsUnreachable(t *testing.T) {
 		err  error
 		want Class
 	}{
-		"no key":    {errors.New("no key in the profile"), Credentials},
-		"bad file":  {fmt.Errorf("profile: %w", io.ErrUnexpectedEOF), Credentials},
-		"refused":   {fmt.Errorf("STS: %w", syscall.ECONNREFUSED), Credentials | Unavailable},
-		"reset":     {fmt.Errorf("STS: %w", syscall.ECONNRESET), Credentials | Unavailable},
-		"no file":   {fmt.Errorf("profile: %w", syscall.ENOENT), Credentials},
-		"dial":      {&net.OpError{Op: "dial", Err: errors.New("no route")}, Credentials | Unavailable},
-		"no host":   {&net.DNSError{Err: "no such host", IsNotFound: true}, Credentials | Unavailable},
-		"timeout":   {fmt.Errorf("metadata: %w", context.DeadlineExceeded), Credentials | Unavailable},
+		"no key":   {errors.New("no key in the profile"), Credentials},
+		"bad file": {fmt.Errorf("profile: %w", io.ErrUnexpectedEOF), Credentials},
+		"refused":  {fmt.Errorf("STS: %w", syscall.ECONNREFUSED), Credentials | Unavailable},
+		"reset":    {fmt.Errorf("STS: %w", syscall.ECONNRESET), Credentials | Unavailable},
+		"no file":  {fmt.Errorf("profile: %w", syscall.ENOENT), Credentials},
+		"dial":     {&net.OpError{Op: "dial", Err: errors.New("no route")}, Credentials | Unavailable},
+		"no host":  {&net.DNSError{Err: "no such host", IsNotFound: true}, Credentials | Unavailable},
+		"timeout":  {fmt.Errorf("metadata: %w", context.DeadlineExceeded), Credentials | Unavailable},
+		"a timeout that url.Error does not recognize": {
+			&url.Error{Op: "Get", URL: "http://vault.test", Err: fmt.Errorf("traced: %w", context.DeadlineExceeded)}, Credentials | Unavailable,
+		},
 		"says so":   {saysUnavailable(true), Credentials | Unavailable},
 		"denies it": {saysUnavailable(false), Credentials},
 		"canceled":  {fmt.Errorf("metadata: %w", context.Canceled), Credentials},
