@@ -149,25 +149,25 @@ func (l *listing) scanRest(ctx context.Context, req DescribeInstancesRequest, fi
 	plan.addSamples(samples)
 	w := &scanWorkers{client: l.client, mode: l.mode, req: req, plan: plan, changed: make(chan struct{})}
 	err := l.deliverAll(pagination.Merge(ctx, 0, slices.Repeat([]func(context.Context) iter.Seq2[*instancePage, error]{w.work}, workers)...), deliver)
-	if err == nil && l.known() < total && l.client.mayHaveUndated(ctx, req) {
+	if err == nil && l.known() < total && l.client.mayHaveUndated(ctx, req) { // list all instances again, page by page
 		err = l.deliverAll(l.client.tokenPages(ctx, l.mode, req, new(idHashes).add), deliver)
 	}
 	return err
 }
 
-// mayHaveUndated reports whether there may be instances without a creation time. A scan divides a region by time, so it
-// may not find them.
+// mayHaveUndated reports whether the region may have instances without a creation time. The time ranges of a scan do not
+// contain such instances if the server's time filters exclude them.
 func (c *Client) mayHaveUndated(ctx context.Context, req DescribeInstancesRequest) bool {
 	if !req.CreatedAfter.IsZero() || !req.CreatedBefore.IsZero() {
 		return false // the request excludes them
 	}
 	dated := req
 	dated.CreatedAfter = time.Date(2000, time.January, 1, 0, 0, 0, 0, time.UTC) // before the API existed
-	// Count the instances with a creation time before and after all instances, because their number may change.
-	before, err := c.count(ctx, dated, time.Time{})
-	all, err2 := c.count(ctx, req, time.Time{})
-	after, err3 := c.count(ctx, dated, time.Time{})
-	return cmp.Or(err, err2, err3) != nil || all > max(before, after)
+	// Count the instances with a creation time twice, because the number of instances may change between two requests.
+	before, errBefore := c.count(ctx, dated, time.Time{})
+	all, errAll := c.count(ctx, req, time.Time{})
+	after, errAfter := c.count(ctx, dated, time.Time{})
+	return cmp.Or(errBefore, errAll, errAfter) != nil || all > max(before, after)
 }
 
 // pageSizeOf returns the number of instances on a page of a listing.
