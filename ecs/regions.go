@@ -6,7 +6,6 @@ import (
 	"errors"
 	"iter"
 	"slices"
-	"time"
 
 	"github.com/google/go-querystring/query"
 
@@ -200,7 +199,7 @@ func (c *Client) listRegion(ctx context.Context, req DescribeInstancesRequest, w
 
 // listRest delivers the pages of a region that follow the first page.
 func (l *listing) listRest(ctx context.Context, req DescribeInstancesRequest, first *instancePage, workers int, large chan struct{}, deliver deliverFunc) error {
-	total, err := l.client.count(ctx, req, time.Time{})
+	total, err := l.client.count(ctx, req)
 	if err == nil && total > 0 && total <= smallRegion {
 		req.NextToken = first.NextToken
 		return l.followTokens(ctx, req, deliver)

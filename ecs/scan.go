@@ -164,9 +164,9 @@ func (c *Client) mayHaveUndated(ctx context.Context, req DescribeInstancesReques
 	dated := req
 	dated.CreatedAfter = time.Date(2000, time.January, 1, 0, 0, 0, 0, time.UTC) // before the API existed
 	// Count the instances with a creation time twice, because the number of instances may change between two requests.
-	before, errBefore := c.count(ctx, dated, time.Time{})
-	all, errAll := c.count(ctx, req, time.Time{})
-	after, errAfter := c.count(ctx, dated, time.Time{})
+	before, errBefore := c.count(ctx, dated)
+	all, errAll := c.count(ctx, req)
+	after, errAfter := c.count(ctx, dated)
 	return cmp.Or(errBefore, errAll, errAfter) != nil || all > max(before, after)
 }
 
@@ -198,7 +198,9 @@ func (s *scanWorkers) work(ctx context.Context) iter.Seq2[*instancePage, error] 
 			case count == nil:
 				return
 			default:
-				n, err := s.client.count(ctx, s.req, count.t)
+				older := s.req
+				older.CreatedBefore = count.t
+				n, err := s.client.count(ctx, older)
 				s.update(func(p *scanPlan) { p.counted(count, n, err) })
 			}
 		}
@@ -293,19 +295,23 @@ func (w *window) request(req DescribeInstancesRequest) DescribeInstancesRequest 
 	return req
 }
 
-// count returns how many instances were created before t, or the number of all instances if t is zero. The server's
-// number may be wrong.
-func (c *Client) count(ctx context.Context, req DescribeInstancesRequest, t time.Time) (int, error) {
-	req.MaxResults, req.PageNumber, req.PageSize = 0, 1, 1
-	if !t.IsZero() {
-		req.CreatedBefore = t
-	}
-	page, err := c.describeInstances(ctx, retryRead, req)
+// count returns how many instances match a request. The server's number may be wrong.
+func (c *Client) count(ctx context.Context, req DescribeInstancesRequest) (int, error) {
+	page, err := c.pageByNumber(ctx, req, 1, 1)
 	if err != nil {
 		return 0, err
 	}
-	return plausibleTotal(page.TotalCount), nil
+	return page.TotalCount, nil
 }
 
-// plausibleTotal returns a TotalCount, which may be wrong, limited to a number that a scan can plan for.
-func plausibleTotal(n int) int { return min(max(n, 0), 10_000_000) }
+// pageByNumber returns a page of a listing by its number, which is counted from 1. The server's TotalCount may be wrong,
+// so pageByNumber limits it to a number that a scan can plan for.
+func (c *Client) pageByNumber(ctx context.Context, req DescribeInstancesRequest, number, size int) (*DescribeInstancesResponse, error) {
+	req.MaxResults, req.PageNumber, req.PageSize = 0, number, size
+	page, err := c.describeInstances(ctx, retryRead, req)
+	if err != nil {
+		return nil, err
+	}
+	page.TotalCount = min(max(page.TotalCount, 0), 10_000_000)
+	return page, nil
+}

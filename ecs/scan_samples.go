@@ -84,13 +84,12 @@ func (c *Client) readSamples(ctx context.Context, req DescribeInstancesRequest, 
 
 func (c *Client) readSample(ctx context.Context, req DescribeInstancesRequest, position int) (sample, error) {
 	size := pageSizeAround(position)
-	number := position / size
-	req.MaxResults, req.PageNumber, req.PageSize = 0, number+1, size
-	page, err := c.describeInstances(ctx, retryRead, req)
+	before := position / size // number of pages before the sample
+	page, err := c.pageByNumber(ctx, req, before+1, size)
 	if err != nil {
 		return sample{}, err
 	}
-	return sample{position: number * size, total: plausibleTotal(page.TotalCount), created: creationTimes(page.Instances)}, nil
+	return sample{position: before * size, total: page.TotalCount, created: creationTimes(page.Instances)}, nil
 }
 
 // pageSizeAround returns the page size for which the given position is closest to the middle of a page.
