@@ -307,6 +307,10 @@ func TestScanFindsUndatedInstances(t *testing.T) {
 				if undated == 0 && o.lists > 60 {
 					t.Errorf("%d pages of a region without undated instances", o.lists)
 				}
+				got, err := collect(o.client(t).InstancesInRegions(t.Context(), []string{"cn-hangzhou"}, ecs.DescribeInstancesRequest{}, &ecs.RegionsOptions{Workers: 8}))
+				if err != nil || len(got) != 3000 {
+					t.Errorf("InstancesInRegions: %d instances, %v", len(got), err)
+				}
 			})
 		}
 	}
